@@ -1,0 +1,50 @@
+// The loaded configuration: typed resources, immutable, by kind, namespace and name.
+import type { MeshConfig } from './model/mesh-config.js';
+import type { Kind, Resource } from './model/resource.js';
+
+export interface Store {
+  /** In the order in which Istio looks at them: creationTimestamp, then name, then namespace (spec gateway.md §2.2). */
+  all<K extends Kind>(kind: K): readonly Resource<K>[];
+  get<K extends Kind>(kind: K, namespace: string, name: string): Resource<K> | undefined;
+  readonly mesh: MeshConfig;
+}
+
+type ByKind = { readonly [K in Kind]?: readonly Resource<K>[] };
+
+/** A store of these resources; of two with the same kind, namespace and name the later one is kept. */
+export function createStore(resources: readonly Resource[], mesh: MeshConfig = {}): Store {
+  const index = new Map<string, Resource>();
+  for (const resource of resources)
+    index.set(keyOf(resource.kind, resource.metadata.namespace, resource.metadata.name), resource);
+  const lists = new Map<Kind, Resource[]>();
+  for (const resource of index.values()) {
+    const list = lists.get(resource.kind);
+    if (list === undefined) lists.set(resource.kind, [resource]);
+    else list.push(resource);
+  }
+  const sorted: Record<string, readonly Resource[]> = {};
+  for (const [kind, list] of lists) sorted[kind] = Object.freeze(list.sort(byAge));
+  const byKind = sorted as ByKind;
+  return Object.freeze({
+    mesh,
+    all: <K extends Kind>(kind: K): readonly Resource<K>[] => byKind[kind] ?? [],
+    get: <K extends Kind>(kind: K, namespace: string, name: string): Resource<K> | undefined =>
+      index.get(keyOf(kind, namespace, name)) as Resource<K> | undefined,
+  });
+}
+
+function keyOf(kind: Kind, namespace: string, name: string): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+function byAge(a: Resource, b: Resource): number {
+  return (
+    Math.floor(a.metadata.creationTimestamp / 1000) - Math.floor(b.metadata.creationTimestamp / 1000) ||
+    compare(a.metadata.name, b.metadata.name) ||
+    compare(a.metadata.namespace, b.metadata.namespace)
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,0 +1,65 @@
+// A diagnostic: a code, a place and one message. Printing is `render.ts`, texts are `catalogue.ts`.
+import type { Origin } from './origin.js';
+
+export type Severity = 'error' | 'warning' | 'info';
+
+/** Who in a cluster would have refused the object: unknown kind, strict decoding, CRD schema, istiod's webhook. */
+export type RefusedBy = 'kind' | 'strict' | 'schema' | 'webhook';
+
+export interface Diagnostic {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly message: string;
+  readonly origin?: Origin;
+  /** Text under the caret of the code frame. */
+  readonly label?: string;
+  /** How to fix it, one sentence. */
+  readonly help?: string;
+  readonly refusedBy?: RefusedBy;
+}
+
+/** One row of the catalogue; `{name}` in the template is replaced by the parameter of that name. */
+export interface MessageType {
+  readonly code: string;
+  readonly severity: Severity;
+  readonly template: string;
+}
+
+export interface DiagnosticDetails {
+  readonly label?: string;
+  readonly help?: string;
+  readonly refusedBy?: RefusedBy;
+}
+
+/** How a step says what it found; collecting and printing are the caller's. Never throws. */
+export type Reporter = (
+  type: MessageType,
+  origin: Origin | undefined,
+  parameters?: Readonly<Record<string, string | number>>,
+  details?: DiagnosticDetails,
+) => void;
+
+/** Builds the diagnostic of a catalogue row. */
+export function createDiagnostic(
+  type: MessageType,
+  origin: Origin | undefined,
+  parameters: Readonly<Record<string, string | number>> = {},
+  details: DiagnosticDetails = {},
+): Diagnostic {
+  const message = type.template.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = parameters[name];
+    return value === undefined ? whole : String(value);
+  });
+  return { code: type.code, severity: type.severity, message, ...(origin === undefined ? {} : { origin }), ...details };
+}
+
+/** A reporter that appends to `into`. */
+export function collect(into: Diagnostic[]): Reporter {
+  return (type, origin, parameters, details) => {
+    into.push(createDiagnostic(type, origin, parameters, details));
+  };
+}
+
+export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
+  return diagnostics.some((diagnostic) => diagnostic.severity === 'error');
+}

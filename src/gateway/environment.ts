@@ -1,0 +1,99 @@
+// The real outside world: sockets, clock, chance and DNS of this machine.
+import { randomFillSync } from 'node:crypto';
+import { Resolver } from 'node:dns/promises';
+import net from 'node:net';
+import type { Environment, ListenAddress, Timer } from '../dataplane/environment.js';
+
+export interface BindSettings {
+  /** Where wildcard listeners are bound; default 127.0.0.1. */
+  readonly address: string;
+  /** Container port → port to bind (0 = any); ports that are not here are bound as they are. */
+  readonly ports: ReadonlyMap<number, number>;
+}
+
+export function createEnvironment(bind: () => BindSettings): Environment {
+  const uuids = new UuidSource();
+  return {
+    now: () => performance.timeOrigin + performance.now(),
+    random: Math.random,
+    uuid: () => uuids.next(),
+    setTimer: startTimer,
+    listen: (server, address) => listen(server, address, bind()),
+    connect: (address, port, options) =>
+      address.startsWith('/') || address.startsWith('@')
+        ? net.connect({ ...options, path: address.startsWith('@') ? `\0${address.slice(1)}` : address })
+        : net.connect({ ...options, host: address, port, autoSelectFamily: false }),
+    lookup: async (hostname, family) => {
+      // /etc/hosts counts as well as DNS: names of development machines live there. It knows no TTL.
+      const resolver = new Resolver();
+      try {
+        const records = family === 4 ? await resolver.resolve4(hostname, { ttl: true }) : await resolver.resolve6(hostname, { ttl: true });
+        return records;
+      } catch (error) {
+        const { lookup } = await import('node:dns/promises');
+        const found = await lookup(hostname, { family, all: true }).catch(() => {
+          throw error;
+        });
+        return found.map(({ address }) => ({ address, ttl: 60 }));
+      }
+    },
+  };
+}
+
+function startTimer(milliseconds: number, run: () => void): Timer {
+  const timer = setTimeout(run, milliseconds);
+  timer.unref();
+  return { cancel: () => clearTimeout(timer) };
+}
+
+function listen(server: net.Server, wanted: ListenAddress, bind: BindSettings): Promise<{ address: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void => {
+      server.off('listening', done);
+      reject(error);
+    };
+    const done = (): void => {
+      server.off('error', fail);
+      const bound = server.address();
+      if (bound === null || typeof bound === 'string') resolve({ address: bound ?? '', port: 0 });
+      else resolve({ address: bound.address, port: bound.port });
+    };
+    server.once('error', fail);
+    server.once('listening', done);
+    if (wanted.path !== undefined) {
+      server.listen({ path: wanted.path });
+      return;
+    }
+    const wildcard = wanted.host === '0.0.0.0' || wanted.host === '::';
+    // A `bind` that is no address of loopback belongs to the gateway pod, not to this machine.
+    const host = wildcard || !isLoopback(wanted.host) ? bind.address : wanted.host;
+    server.listen({ host, port: bind.ports.get(wanted.port) ?? wanted.port, backlog: 4096 });
+  });
+}
+
+/** True for 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || /^127\./.test(address);
+}
+
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+// One system call per 256 identifiers instead of one each (performance.md §5.7).
+class UuidSource {
+  private readonly pool = Buffer.allocUnsafe(4096);
+  private offset = 4096;
+
+  next(): string {
+    if (this.offset === 4096) {
+      randomFillSync(this.pool);
+      this.offset = 0;
+    }
+    const at = this.offset;
+    this.offset += 16;
+    const pool = this.pool;
+    const byte = (index: number): string => HEX[pool[at + index] as number] as string;
+    const version = HEX[((pool[at + 6] as number) & 0x0f) | 0x40] as string;
+    const variant = HEX[((pool[at + 8] as number) & 0x3f) | 0x80] as string;
+    return `${byte(0)}${byte(1)}${byte(2)}${byte(3)}-${byte(4)}${byte(5)}-${version}${byte(7)}-${variant}${byte(9)}-${byte(10)}${byte(11)}${byte(12)}${byte(13)}${byte(14)}${byte(15)}`;
+  }
+}

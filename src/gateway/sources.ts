@@ -1,0 +1,77 @@
+// Reads configuration from files, folders and standard input. The only place that opens the user's YAML.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { Source } from '../config/load.js';
+
+/** A path on the command line does not exist or cannot be read (exit 66). */
+export class SourceError extends Error {
+  override readonly name = 'SourceError';
+  readonly path: string;
+
+  constructor(location: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`cannot read ${location}: ${reason}`, { cause });
+    this.path = location;
+  }
+}
+
+const YAML_FILE = /\.(ya?ml|json)$/i;
+
+/**
+ * The texts behind these paths: a file as it is, a folder walked recursively for .yaml, .yml and .json in name order,
+ * '-' for standard input. Throws a SourceError for what is not there.
+ */
+export async function readSources(paths: readonly string[], readStdin: () => Promise<string> = readAllOfStdin): Promise<Source[]> {
+  const sources: Source[] = [];
+  const seen = new Set<string>();
+  for (const location of paths) {
+    if (location === '-') {
+      sources.push({ file: '-', text: await readStdin(), named: true });
+      continue;
+    }
+    try {
+      if ((await stat(location)).isDirectory()) {
+        for (const file of await listFolder(location)) await add(file, false);
+      } else {
+        await add(location, true);
+      }
+    } catch (error) {
+      throw error instanceof SourceError ? error : new SourceError(location, error);
+    }
+  }
+  return sources;
+
+  async function add(file: string, named: boolean): Promise<void> {
+    const identity = path.resolve(file);
+    if (seen.has(identity)) return;
+    seen.add(identity);
+    try {
+      sources.push({ file, text: await readFile(file, 'utf8'), named });
+    } catch (error) {
+      throw new SourceError(file, error);
+    }
+  }
+}
+
+// Kubernetes mounts a ConfigMap as symlinks into a hidden `..data` folder: the links are read, the hidden folders are
+// not, otherwise every object would be loaded twice.
+async function listFolder(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  const entries = await readdir(folder, { withFileTypes: true });
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
+    const location = path.join(folder, entry.name);
+    const kind = entry.isSymbolicLink() ? await stat(location).catch(() => undefined) : entry;
+    if (kind === undefined) continue;
+    if (kind.isDirectory()) files.push(...(await listFolder(location)));
+    else if (YAML_FILE.test(entry.name)) files.push(location);
+  }
+  return files;
+}
+
+async function readAllOfStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString('utf8');
+}

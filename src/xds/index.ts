@@ -1,0 +1,10 @@
+// Everything of Envoy's vocabulary in one import.
+export * from './cluster.js';
+export * from './duration.js';
+export * from './facts.js';
+export * from './listener.js';
+export * from './names.js';
+export * from './response-flag.js';
+export * from './route.js';
+export * from './snapshot.js';
+export * from './transport-socket.js';
