@@ -48,3 +48,26 @@ function byAge(a: Resource, b: Resource): number {
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
+
+const KINDS: readonly Kind[] = [
+  'Gateway',
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'WorkloadEntry',
+  'PeerAuthentication',
+  'Service',
+  'Pod',
+  'EndpointSlice',
+  'Endpoints',
+  'Secret',
+  'ConfigMap',
+  'Namespace',
+];
+
+/** A new store with these resources laid over `store`. */
+export function extendStore(store: Store, extra: readonly Resource[]): Store {
+  if (extra.length === 0) return store;
+  const all: Resource[] = KINDS.flatMap((kind) => store.all(kind) as readonly Resource[]);
+  return createStore([...all, ...extra], store.mesh);
+}

@@ -23,6 +23,10 @@ export interface MessageType {
   readonly code: string;
   readonly severity: Severity;
   readonly template: string;
+  /** What it means and why it matters, in a sentence or two: for `postern codes`. */
+  readonly explanation?: string;
+  /** How to fix it, where that is the same every time; a diagnostic's own `help` wins. `{name}` as in the template. */
+  readonly help?: string;
 }
 
 export interface DiagnosticDetails {
@@ -46,11 +50,21 @@ export function createDiagnostic(
   parameters: Readonly<Record<string, string | number>> = {},
   details: DiagnosticDetails = {},
 ): Diagnostic {
-  const message = type.template.replace(/\{(\w+)\}/g, (whole, name: string) => {
-    const value = parameters[name];
+  return {
+    code: type.code,
+    severity: type.severity,
+    message: fill(type.template, parameters),
+    ...(origin === undefined ? {} : { origin }),
+    ...(type.help === undefined ? {} : { help: fill(type.help, parameters) }),
+    ...details,
+  };
+}
+
+function fill(template: string, parameters: Readonly<Record<string, string | number>>): string {
+  return template.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
     return value === undefined ? whole : String(value);
   });
-  return { code: type.code, severity: type.severity, message, ...(origin === undefined ? {} : { origin }), ...details };
 }
 
 /** A reporter that appends to `into`. */

@@ -10,6 +10,8 @@ export interface ServiceSpec {
   readonly selector: Labels;
   readonly ports: readonly KubernetesServicePort[];
   readonly publishNotReadyAddresses: boolean;
+  /** PreferClose, PreferSameZone, PreferSameNode. */
+  readonly trafficDistribution?: string;
 }
 
 export interface KubernetesServicePort {
@@ -34,7 +36,8 @@ export interface PodSpec {
   readonly containerPorts: readonly {
     readonly name?: string;
     readonly containerPort: number;
-    readonly protocol: string;
+    /** `undefined` = not written, which is TCP; a ServiceEntry that selects the Pod looks at written ones only. */
+    readonly protocol?: string;
   }[];
 }
 

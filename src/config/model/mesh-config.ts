@@ -1,6 +1,6 @@
 // The parts of MeshConfig that change what an ingress gateway does. Defaults are Istio's and are applied by the reader
 // (`registry/` and `translate/`), so a field is `undefined` when nobody wrote it.
-import type { LocalityLbSetting } from './destination-rule.js';
+import type { ConnectionPoolSettings, LocalityLbSetting, OutlierDetectionSettings } from './destination-rule.js';
 import type { TlsVersion } from './gateway.js';
 import type { HttpRetry } from './virtual-service.js';
 
@@ -17,6 +17,11 @@ export interface MeshConfig {
   readonly defaultVirtualServiceExportTo?: readonly string[];
   readonly defaultDestinationRuleExportTo?: readonly string[];
   readonly defaultHttpRetryPolicy?: HttpRetry;
+  /** Blocks for clusters whose rule has none (1.31+). */
+  readonly defaultTrafficPolicy?: {
+    readonly connectionPool?: ConnectionPoolSettings;
+    readonly outlierDetection?: OutlierDetectionSettings;
+  };
   readonly dnsRefreshRate?: number;
   readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE';
   readonly localityLbSetting?: LocalityLbSetting;
@@ -48,21 +53,12 @@ export interface ProxyConfig {
     readonly proxyProtocol?: boolean;
   };
   readonly proxyHeaders?: {
-    readonly forwardedClientCert?: string;
-    readonly setCurrentClientCertDetails?: {
-      readonly subject?: boolean;
-      readonly cert?: boolean;
-      readonly chain?: boolean;
-      readonly dns?: boolean;
-      readonly uri?: boolean;
-    };
     readonly requestId?: { readonly disabled?: boolean };
     readonly server?: { readonly disabled?: boolean; readonly value?: string };
     readonly attemptCount?: { readonly disabled?: boolean };
     readonly envoyDebugHeaders?: { readonly disabled?: boolean };
     readonly xForwardedHost?: { readonly enabled?: boolean };
     readonly xForwardedPort?: { readonly enabled?: boolean };
-    readonly preserveHttp1HeaderCase?: boolean;
   };
   readonly proxyMetadata?: Readonly<Record<string, string>>;
   /** Raw, as written: EDGE profile, timeouts, limits (spec gateway.md §12.1, `connectionSettings`, 1.31+). */

@@ -58,6 +58,8 @@ export interface HttpRouteDestination {
 
 export interface HttpRedirect {
   readonly uri?: string;
+  /** Replaces the matched prefix; excludes `uri`. */
+  readonly prefixRewrite?: string;
   readonly authority?: string;
   readonly scheme?: string;
   readonly redirectCode?: number;

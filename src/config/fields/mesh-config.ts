@@ -1,0 +1,263 @@
+// MeshConfig and ProxyConfig, field by field: what a mesh's operator sets for all proxies. Spec destinations.md §1.9,
+// gateway.md §12. istiod reads it leniently, see `DecodeContext.strictness`.
+import { emulated, message, noEffect, notEmulated, notEmulatedUnless, type Row } from '../decode/message.js';
+import {
+  anything,
+  bool,
+  converted,
+  enumeration,
+  list,
+  mapOf,
+  type OptionalType,
+  plainDuration,
+  present,
+  reportWrongType,
+  string,
+  uint32,
+  unlessEmpty,
+} from '../decode/value-type.js';
+import type { ConnectionSettings, MeshConfig, ProxyConfig } from '../model/mesh-config.js';
+import { toPlain } from '../yaml/tree.js';
+import { connectionPool, localityLbSetting, outlierDetection, tcpKeepalive } from './destination-rule.js';
+import { tlsVersion } from './gateway.js';
+import { httpRetry } from './virtual-service.js';
+
+type GatewayTopology = NonNullable<ProxyConfig['gatewayTopology']>;
+type ProxyHeaders = NonNullable<ProxyConfig['proxyHeaders']>;
+type TlsDefaults = NonNullable<MeshConfig['tlsDefaults']>;
+type DefaultTrafficPolicy = NonNullable<MeshConfig['defaultTrafficPolicy']>;
+type MeshMtls = NonNullable<MeshConfig['meshMTLS']>;
+
+function every(
+  row: (type: OptionalType<unknown>) => Row<unknown>,
+  ...names: readonly string[]
+): Readonly<Record<string, Row<unknown>>> {
+  return Object.fromEntries(names.map((name) => [name, row(anything)]));
+}
+
+const forwardClientCertDetails: OptionalType<NonNullable<GatewayTopology['forwardClientCertDetails']>> = enumeration(
+  'UNDEFINED',
+  'SANITIZE',
+  'FORWARD_ONLY',
+  'APPEND_FORWARD',
+  'SANITIZE_SET',
+  'ALWAYS_FORWARD_ONLY',
+);
+
+const gatewayTopology: OptionalType<GatewayTopology> = message<GatewayTopology>('Topology', {
+  numTrustedProxies: emulated(uint32),
+  forwardClientCertDetails: emulated(forwardClientCertDetails),
+  proxyProtocol: emulated(converted(anything, () => true)),
+});
+
+const disabled: OptionalType<{ readonly disabled?: boolean }> = message<{ readonly disabled?: boolean }>(
+  'ProxyHeaders.Disabled',
+  { disabled: emulated(present(bool)) },
+);
+
+const enabled: OptionalType<{ readonly enabled?: boolean }> = message<{ readonly enabled?: boolean }>(
+  'ProxyHeaders.Enabled',
+  { enabled: emulated(present(bool)) },
+);
+
+const proxyHeaders: OptionalType<ProxyHeaders> = message<ProxyHeaders>(
+  'ProxyHeaders',
+  {
+    requestId: emulated(disabled),
+    server: emulated(
+      message<NonNullable<ProxyHeaders['server']>>('ProxyHeaders.Server', {
+        disabled: emulated(present(bool)),
+        value: emulated(string),
+      }),
+    ),
+    attemptCount: emulated(disabled),
+    envoyDebugHeaders: emulated(disabled),
+    xForwardedHost: emulated(enabled),
+    xForwardedPort: emulated(enabled),
+  },
+  // For sidecars only: a gateway has `gatewayTopology.forwardClientCertDetails`, and exchanges no such headers here.
+  {
+    others: {
+      ...every(noEffect, 'metadataExchangeHeaders', 'forwardedClientCert', 'setCurrentClientCertDetails'),
+      ...every(notEmulated, 'preserveHttp1HeaderCase'),
+    },
+  },
+);
+
+const connectionSettings: OptionalType<ConnectionSettings> = converted(anything, (_, node, place) => {
+  if (node.kind !== 'map') return reportWrongType(node, place, 'object');
+  const settings = Object.fromEntries(node.entries.map((entry) => [entry.key, toPlain(entry.value)]));
+  const { profile, ...others } = settings;
+  return profile === 'DEFAULT' || profile === 'EDGE' ? { ...others, profile } : others;
+});
+
+const proxyConfig: OptionalType<ProxyConfig> = message<ProxyConfig>(
+  'ProxyConfig',
+  {
+    gatewayTopology: emulated(gatewayTopology),
+    proxyHeaders: emulated(proxyHeaders),
+    proxyMetadata: notEmulated(unlessEmpty(mapOf(string))),
+    connectionSettings: emulated(connectionSettings),
+  },
+  {
+    others: {
+      // Threads, paths, addresses and life cycle of a proxy process; telemetry; what istiod tells sidecars.
+      ...every(
+        noEffect,
+        'availabilityZone',
+        'binaryPath',
+        'caCertificatesPem',
+        'concurrency',
+        'configPath',
+        'controlPlaneAuthPolicy',
+        'customConfigFile',
+        'discoveryAddress',
+        'discoveryRefreshDelay',
+        'drainDuration',
+        'envoyMetricsService',
+        'envoyMetricsServiceAddress',
+        'extraStatTags',
+        'fileFlushInterval',
+        'fileFlushMinSizeKb',
+        'holdApplicationUntilProxyStarts',
+        'image',
+        'interceptionMode',
+        'meshId',
+        'parentShutdownDuration',
+        'proxyAdminPort',
+        'proxyBootstrapTemplatePath',
+        'proxyStatsMatcher',
+        'readinessProbe',
+        'sds',
+        'serviceCluster',
+        'statNameLength',
+        'statsdUdpAddress',
+        'statsCompression',
+        'statsEviction',
+        'statusPort',
+        'terminationDrainDuration',
+        'tracingServiceName',
+      ),
+      // How to trace; whether is MeshConfig's enableTracing, or a provider.
+      ...every(noEffect, 'tracing', 'zipkinAddress'),
+      ...every(notEmulated, 'envoyAccessLogService', 'privateKeyProvider', 'runtimeValues'),
+    },
+  },
+);
+
+const pathNormalization: OptionalType<NonNullable<MeshConfig['pathNormalization']>> = converted(
+  message<{ readonly normalization?: NonNullable<MeshConfig['pathNormalization']> }>('ProxyPathNormalization', {
+    normalization: emulated(enumeration('DEFAULT', 'NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES')),
+  }),
+  (written) => written.normalization ?? 'DEFAULT',
+);
+
+const outboundTrafficPolicy: OptionalType<NonNullable<MeshConfig['outboundTrafficPolicy']>> = converted(
+  message<{ readonly mode?: 'REGISTRY_ONLY' | 'ALLOW_ANY' }>('OutboundTrafficPolicy', {
+    mode: noEffect(enumeration('REGISTRY_ONLY', 'ALLOW_ANY')),
+  }),
+  (written) => written.mode ?? 'REGISTRY_ONLY',
+);
+
+const tlsDefaults: OptionalType<TlsDefaults> = message<TlsDefaults>('MeshConfig.TLSConfig', {
+  minProtocolVersion: emulated(tlsVersion),
+  cipherSuites: emulated(list(string)),
+  ecdhCurves: emulated(list(string)),
+});
+
+const meshMtls: OptionalType<MeshMtls> = message<MeshMtls>(
+  'MeshConfig.TLSConfig',
+  { minProtocolVersion: emulated(tlsVersion), cipherSuites: emulated(list(string)) },
+  { others: { ecdhCurves: notEmulated(list(string)) } },
+);
+
+const defaultTrafficPolicy: OptionalType<DefaultTrafficPolicy> = message<DefaultTrafficPolicy>('DefaultTrafficPolicy', {
+  connectionPool: emulated(connectionPool),
+  outlierDetection: emulated(outlierDetection),
+});
+
+// Names of extensionProviders. Metrics and logs leave traffic as it is; tracing adds request headers.
+const defaultProviders: OptionalType<unknown> = message<{ readonly tracing?: readonly string[] }>(
+  'MeshConfig.DefaultProviders',
+  { tracing: notEmulated(list(string)) },
+  { others: every(noEffect, 'accessLogging', 'metrics') },
+);
+
+export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
+  'MeshConfig',
+  {
+    // Whether and where there is an access log is for the command line to say.
+    accessLogFile: noEffect(present(string)),
+    accessLogFormat: emulated(string),
+    accessLogEncoding: emulated(enumeration('TEXT', 'JSON')),
+    disableEnvoyListenerLog: notEmulated(bool),
+    rootNamespace: emulated(string),
+    trustDomain: emulated(string),
+    connectTimeout: emulated(plainDuration),
+    enableAutoMtls: emulated(present(bool)),
+    defaultServiceExportTo: emulated(unlessEmpty(list(string))),
+    defaultVirtualServiceExportTo: emulated(unlessEmpty(list(string))),
+    defaultDestinationRuleExportTo: emulated(unlessEmpty(list(string))),
+    defaultHttpRetryPolicy: emulated(httpRetry),
+    dnsRefreshRate: emulated(plainDuration),
+    h2UpgradePolicy: emulated(enumeration('DO_NOT_UPGRADE', 'UPGRADE')),
+    localityLbSetting: emulated(localityLbSetting),
+    outboundTrafficPolicy: noEffect(outboundTrafficPolicy),
+    pathNormalization: emulated(pathNormalization),
+    tcpKeepalive: emulated(tcpKeepalive),
+    tlsDefaults: emulated(tlsDefaults),
+    meshMTLS: notEmulated(meshMtls),
+    // Read by Istio before 1.20 alone (spec destinations.md §7.2).
+    verifyCertificateAtClient: noEffect(present(bool)),
+    defaultConfig: emulated(proxyConfig),
+    defaultTrafficPolicy: emulated(defaultTrafficPolicy),
+  },
+  {
+    others: {
+      // Sidecars, the ingress controller, the control plane's own connections, stat names.
+      ...every(
+        noEffect,
+        'ca',
+        'caCertificates',
+        'certificates',
+        'configSources',
+        'disableMixerHttpReports',
+        'disablePolicyChecks',
+        'enableClientSidePolicyCheck',
+        'enablePrometheusMerge',
+        'extensionProviders',
+        'inboundClusterStatName',
+        'inboundTrafficPolicy',
+        'ingressClass',
+        'ingressControllerMode',
+        'ingressSelector',
+        'ingressService',
+        'mixerCheckServer',
+        'mixerReportServer',
+        'outboundClusterStatName',
+        'policyCheckFailOpen',
+        'protocolDetectionTimeout',
+        'proxyHttpPort',
+        'proxyInboundListenPort',
+        'proxyListenPort',
+        'serviceScopeConfigs',
+        'sidecarToTelemetrySessionAffinity',
+        'tcpKeepAlive',
+        'thriftConfig',
+        'hboneIdleTimeout',
+      ),
+      defaultProviders: noEffect(defaultProviders),
+      // On by default, and then Envoy adds x-envoy-decorator-operation (spec virtualservice.md §14).
+      enableTracing: notEmulatedUnless(true, bool),
+      ...every(
+        notEmulated,
+        'discoverySelectors',
+        'enableEnvoyAccessLogService',
+        'serviceEntryVisibility',
+        'serviceSettings',
+        'trustDomainAliases',
+        'zoneAwareLbSetting',
+      ),
+    },
+  },
+);

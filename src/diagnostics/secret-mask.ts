@@ -1,0 +1,60 @@
+// Keeps key material out of code frames. A frame quotes the user's file, which may be a Secret; what is printed ends up
+// in terminals, logs and bug reports.
+
+const SECRET = /(?:^|[\s{,["'])kind["']?\s*:\s*["']?Secret(?:List)?(?![A-Za-z])/;
+// Kinds whose lines are shown as they are; a misspelt `Secrt` is none of them.
+const OPEN =
+  /^(?:Gateway|VirtualService|DestinationRule|ServiceEntry|WorkloadEntry|PeerAuthentication|Service|Pod|EndpointSlice|Endpoints|ConfigMap|Namespace)\//;
+const SEPARATOR = /^---\s*(?:#.*)?$/;
+
+/**
+ * One line of a file, ready to be shown: every character of a value that may be secret is a `*`, so that columns stay.
+ * `resource` is the object that the diagnostic is about; unknown where a document could not be read.
+ */
+export function maskSecrets(lines: readonly string[], index: number, resource: string | undefined): string {
+  const line = lines[index] ?? '';
+  if (resource !== undefined && /^Secret(?:List)?\//.test(resource)) return maskValues(line);
+  const document = documentAround(lines, index);
+  if (!document.some((text) => SECRET.test(text)))
+    return resource !== undefined && OPEN.test(resource) ? line : maskEncoded(line);
+  // A List may hold a Secret beside the object in question, and minified JSON holds them on one line.
+  return resource === undefined || SECRET.test(line) ? maskValues(line) : maskEncoded(line);
+}
+
+function documentAround(lines: readonly string[], index: number): readonly string[] {
+  let start = index;
+  while (start > 0 && !SEPARATOR.test(lines[start - 1] ?? '')) start--;
+  let end = index + 1;
+  while (end < lines.length && !SEPARATOR.test(lines[end] ?? '')) end++;
+  return lines.slice(start, end);
+}
+
+// A key can only stand at the beginning of a line or after a flow indicator; everything else that is not punctuation is
+// a value.
+const TOKEN =
+  /((?:^|[{,[])\s*(?:- +)*(?:[\w./-]{1,64}|"[^"\\]{1,64}"|'[^']{1,64}'))(\s*:)(?=[\s{["']|$)|(\s+|[{}[\],|>])|([^\s{}[\],]+)/g;
+
+function maskValues(line: string): string {
+  return line.replace(TOKEN, (whole, key?: string, _colon?: string, punctuation?: string) => {
+    if (punctuation !== undefined) return whole;
+    return key !== undefined && hideEncoded(whole) === whole ? whole : whole.replace(/[^\s:]/g, '*');
+  });
+}
+
+// Letters of both cases with digits among them, in a row too long for the name of anything in a Secret.
+const ENCODED =
+  /(?=[A-Za-z0-9+/]*[0-9+/])(?=[A-Za-z0-9+/]*[a-z])(?=[A-Za-z0-9+/]*[A-Z])[A-Za-z0-9+/]{12,}|[A-Za-z0-9+/]{24,}/g;
+
+/** A name out of a Secret for a message: a key that slipped to where a name belongs is left out. */
+export function hideEncoded(name: string): string {
+  return name.replace(ENCODED, '…');
+}
+
+/**
+ * Base64 of some length, what stands alone on a line and may be the end of it, and the armour lines of PEM: for text of
+ * which nobody knows what it is.
+ */
+function maskEncoded(line: string): string {
+  const hide = (text: string): string => text.replace(/\S/g, '*');
+  return line.replace(ENCODED, hide).replace(/^\s*[A-Za-z0-9+/*]{8,}={0,2}\s*$|-----[A-Z ]+-----/g, hide);
+}

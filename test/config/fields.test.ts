@@ -1,0 +1,58 @@
+// The table of fields: complete, consistent, and what the decoders go by.
+import t from 'tap';
+import { listFields } from '../../src/config/fields.js';
+import { loadConfig } from '../../src/config/load.js';
+
+const fields = listFields();
+const find = (kind: string, path: string): unknown =>
+  fields.find((field) => field.kind === kind && field.path === path);
+
+t.test('a row for every field', async (t) => {
+  t.same(find('Gateway', 'spec.servers[].port.number'), {
+    kind: 'Gateway',
+    path: 'spec.servers[].port.number',
+    type: 'uint32',
+    status: 'emulated',
+    required: true,
+  });
+  t.match(find('VirtualService', 'spec.http[].match[].headers{}.exact'), { type: 'string' });
+  t.match(find('VirtualService', 'spec.http[].fault.abort.http2Error'), { status: 'no effect here' });
+  t.match(find('ServiceEntry', 'spec.endpoints[].network'), { status: 'not emulated' });
+  t.match(find('PeerAuthentication', 'spec.portLevelMtls{}.mode'), { type: 'UNSET | DISABLE | PERMISSIVE | STRICT' });
+  t.match(find('MeshConfig', 'defaultConfig.gatewayTopology.numTrustedProxies'), { status: 'emulated' });
+  const paths = fields.map((field) => `${field.kind} ${field.path}`);
+  t.equal(new Set(paths).size, paths.length, 'no field twice');
+});
+
+// A value that is not the zero of its type, as YAML.
+function sample(type: string): string {
+  if (type.startsWith('list<')) return '[200]';
+  if (type.startsWith('map<')) return '{a: b}';
+  if (type.includes(' | ')) return type.split(' | ').at(-1) ?? '';
+  if (type === 'bool') return 'true';
+  if (type === 'duration') return '5s';
+  if (/^u?int|^double$/.test(type)) return '1';
+  return type === 'string' ? 'abcd' : '{a: b}';
+}
+
+t.test('every written field that is not emulated is warned about', async (t) => {
+  const notEmulated = fields.filter((field) => field.status === 'not emulated' && field.kind !== 'MeshConfig');
+  t.ok(notEmulated.length > 0);
+  for (const { kind, path, type } of notEmulated) {
+    const group = kind === 'Service' ? 'v1' : 'networking.istio.io/v1';
+    let yaml = sample(type);
+    for (const step of path.split('.').reverse()) {
+      const key = step.replace(/\[\]$/, '');
+      yaml = step.endsWith('[]') ? `{${key}: [${yaml}]}` : `{${key}: ${yaml}}`;
+    }
+    const text = `apiVersion: ${group}\nkind: ${kind}\nmetadata: {name: x}\n${yaml.slice(1, -1)}\n`;
+    const written = path.replaceAll('[]', '[0]');
+    const { diagnostics } = loadConfig([{ file: 'a', text, named: true }]);
+    // Said of the field, or once of the message around it.
+    const warned = diagnostics.some(
+      ({ code, severity, message }) =>
+        code === 'PST0130' && severity === 'warning' && `${written}.`.startsWith(`${message.split(' ')[0]}.`),
+    );
+    t.ok(warned, `${kind} ${path}`);
+  }
+});
