@@ -4,7 +4,7 @@ import type { EmptyMessage } from './snapshot.js';
 import type { UpstreamTransportSocket } from './transport-socket.js';
 
 export interface Cluster {
-  /** `outbound|80|v1|web.demo.svc.cluster.local`, `outbound_.80_._.web.demo.svc.cluster.local` (AUTO_PASSTHROUGH). */
+  /** `outbound|80|v1|web.shop.svc.cluster.local`, `outbound_.80_._.web.shop.svc.cluster.local` (AUTO_PASSTHROUGH). */
   readonly name: string;
   readonly originId?: number;
   readonly type?: 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST' | 'STATIC';
@@ -65,6 +65,12 @@ export interface CircuitBreakerThresholds {
   readonly max_pending_requests: number;
   readonly max_requests: number;
   readonly max_retries: number;
+  /** Limits retries instead of `max_retries`. */
+  readonly retry_budget?: {
+    readonly budget_percent: { readonly value: number };
+    readonly min_retry_concurrency: number;
+    readonly budget_interval?: string;
+  };
 }
 
 export interface OutlierDetection {
@@ -96,6 +102,7 @@ export interface HttpProtocolOptions {
   readonly common_http_protocol_options?: {
     readonly idle_timeout?: string;
     readonly max_requests_per_connection?: number;
+    readonly max_connection_duration?: string;
   };
 }
 

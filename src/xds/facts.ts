@@ -34,6 +34,11 @@ export interface TlsFacts {
   readonly peerCertificate?: PeerCertificate;
   /** URI SANs of the certificate that we served (`By=` of XFCC). */
   readonly localUriSans: readonly string[];
+  /** Of the certificate that we served, for `%DOWNSTREAM_LOCAL_…%` header values; absent = unknown. */
+  readonly localSubject?: string;
+  readonly localDnsSans?: readonly string[];
+  /** Lower-case hex. */
+  readonly sessionId?: string;
 }
 
 export interface PeerCertificate {
@@ -45,6 +50,15 @@ export interface PeerCertificate {
   readonly subject: string;
   readonly uriSans: readonly string[];
   readonly dnsSans: readonly string[];
+  /** For `%DOWNSTREAM_PEER_…%` header values; absent = unknown. RFC 2253 text. */
+  readonly issuer?: string;
+  /** Lower-case hex, an even number of digits. */
+  readonly serialNumber?: string;
+  /** Lower-case hex SHA-1 of the DER. */
+  readonly sha1?: string;
+  /** Milliseconds since the epoch. */
+  readonly validFrom?: number;
+  readonly validTo?: number;
 }
 
 export type HttpProtocol = 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';

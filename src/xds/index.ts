@@ -1,7 +1,9 @@
 // Everything of Envoy's vocabulary in one import.
 export * from './cluster.js';
+export * from './command-operators.js';
 export * from './duration.js';
 export * from './facts.js';
+export * from './ip-address.js';
 export * from './listener.js';
 export * from './names.js';
 export * from './response-flag.js';

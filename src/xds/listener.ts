@@ -61,6 +61,8 @@ export interface TcpProxy {
   readonly cluster?: string;
   readonly weighted_clusters?: { readonly clusters: readonly { readonly name: string; readonly weight: number }[] };
   readonly idle_timeout?: string;
+  /** From `connectionPool.tcp.maxConnectionDuration`: the connection is closed then, whatever passes over it. */
+  readonly max_downstream_connection_duration?: string;
   readonly hash_policy?: readonly { readonly source_ip: EmptyMessage }[];
   /** Ours: not in the recordings. */
   readonly stat_prefix?: string;
@@ -112,6 +114,8 @@ export interface HttpConnectionManager {
     | 'UNESCAPE_AND_REDIRECT'
     | 'UNESCAPE_AND_FORWARD';
   readonly generate_request_id?: boolean;
+  /** From `proxyHeaders.xForwardedPort`: `x-forwarded-port` of the port that the client dialled, unless it sent one. */
+  readonly append_x_forwarded_port?: boolean;
   readonly request_id_extension?: { readonly typed_config: { readonly use_request_id_for_trace_sampling?: boolean } };
   /** Ours: stat prefix of the HCM (spec gateway.md §12.4); not in the recordings. */
   readonly stat_prefix?: string;

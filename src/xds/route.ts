@@ -13,7 +13,7 @@ export interface RouteConfiguration {
 }
 
 export interface VirtualHost {
-  /** `local.test:443`, `blackhole:443`. */
+  /** `www.example.com:443`, `blackhole:443`. */
   readonly name: string;
   readonly originId?: number;
   readonly domains: readonly string[];
@@ -51,6 +51,14 @@ export interface RouteMatch {
   readonly case_sensitive?: boolean;
   readonly headers?: readonly HeaderMatcher[];
   readonly query_parameters?: readonly QueryParameterMatcher[];
+  readonly dynamic_metadata?: readonly DynamicMetadataMatcher[];
+}
+
+/** From `@request.auth.claims…`. Without a JWT filter there is no such metadata: holds only when inverted. */
+export interface DynamicMetadataMatcher {
+  readonly filter: 'envoy.filters.http.jwt_authn';
+  readonly path: readonly { readonly key: string }[];
+  readonly invert?: boolean;
 }
 
 export interface HeaderMatcher {
@@ -79,6 +87,8 @@ export interface RouteAction {
   readonly regex_rewrite?: { readonly pattern: { readonly regex: string }; readonly substitution: string };
   readonly host_rewrite_literal?: string;
   readonly auto_host_rewrite?: boolean;
+  /** `x-forwarded-host` with the original Host, where the Host is rewritten. */
+  readonly append_x_forwarded_host?: boolean;
   readonly hash_policy?: readonly HashPolicy[];
   readonly request_mirror_policies?: readonly RequestMirrorPolicy[];
 }
@@ -116,7 +126,8 @@ export interface HashPolicy {
     readonly attributes?: readonly { readonly name: string; readonly value?: string }[];
   };
   readonly query_parameter?: { readonly name: string };
-  readonly connection_properties?: { readonly source_ip: true };
+  /** `{}` when `useSourceIp: false` is written: a policy without effect. */
+  readonly connection_properties?: { readonly source_ip?: true };
   readonly terminal?: boolean;
 }
 
@@ -153,7 +164,8 @@ export interface DirectResponseAction {
 }
 
 export interface HeaderValueOption {
-  readonly header: { readonly key: string; readonly value: string };
+  /** `value` absent means '' (proto JSON leaves it out). */
+  readonly header: { readonly key: string; readonly value?: string };
   /** Absent means APPEND_IF_EXISTS_OR_ADD. */
   readonly append_action?: 'APPEND_IF_EXISTS_OR_ADD' | 'OVERWRITE_IF_EXISTS_OR_ADD';
 }

@@ -28,6 +28,8 @@ export interface NodeFacts {
   readonly region?: string;
   readonly zone?: string;
   readonly subZone?: string;
+  /** Full names of the Services in front of the gateway; their own clusters are not published (see `publishSnapshot`). */
+  readonly services?: readonly string[];
 }
 
 export interface AccessLogSettings {
@@ -42,10 +44,13 @@ export type Secret =
       readonly kind: 'tls_certificate';
       readonly certificateChain: string;
       readonly privateKey: string;
+      /** DER as latin1. */
+      readonly ocspStaple?: string;
       readonly originId?: number;
     }
   | {
       readonly kind: 'validation_context';
+      /** PEM of one or more certificates; '' under `file-root:system` means the roots that the run time brings along. */
       readonly trustedCa: string;
       readonly crl?: string;
       readonly originId?: number;

@@ -15,6 +15,11 @@ export interface SdsSecretConfig {
   readonly sds_config: 'ads' | 'sds-grpc';
 }
 
+/** A `verify_certificate_hash` that Envoy takes: 64 hex digits, or 32 pairs with colons between. */
+export const CERTIFICATE_HASH: RegExp = /^[0-9a-fA-F]{2}(?:[0-9a-fA-F]{62}|(?::[0-9a-fA-F]{2}){31})$/;
+/** A `verify_certificate_spki` that Envoy takes: base64 of 32 bytes. */
+export const SPKI_HASH: RegExp = /^[A-Za-z0-9+/]{43}=$/;
+
 export interface CertificateValidationContext {
   readonly match_subject_alt_names?: readonly StringMatcher[];
   /** base64 of SHA-256 over the SubjectPublicKeyInfo. */
@@ -22,6 +27,8 @@ export interface CertificateValidationContext {
   /** hex of SHA-256 over the DER certificate, plain or colon separated. */
   readonly verify_certificate_hash?: readonly string[];
   readonly trust_chain_verification?: 'VERIFY_TRUST_CHAIN' | 'ACCEPT_UNTRUSTED';
+  /** From `caCrl`. The text is in `Snapshot.secrets['file-crl:FILENAME']` (a validation context with `crl` only). */
+  readonly crl?: { readonly filename: string };
 }
 
 export interface CommonTlsContext {
@@ -33,7 +40,10 @@ export interface CommonTlsContext {
   };
   readonly alpn_protocols?: readonly string[];
   readonly tls_certificate_sds_secret_configs?: readonly SdsSecretConfig[];
-  /** Upstream only: no verification at all when it is an empty object. */
+  /**
+   * Upstream: no verification at all when it is an empty object. Downstream: only from SIMPLE with `subjectAltNames`,
+   * and then Envoy refuses the listener.
+   */
   readonly validation_context?: CertificateValidationContext;
   readonly combined_validation_context?: {
     readonly default_validation_context: CertificateValidationContext;

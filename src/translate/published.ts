@@ -1,0 +1,129 @@
+// A snapshot as others may see it: without our own fields and without key material, in the shape of the recordings'
+// xds.json. Used by `proxy-config -o json`, by the admin listener and by comparisons with a real gateway.
+import type {
+  Cluster,
+  CommonTlsContext,
+  Endpoint,
+  FilterChain,
+  ListenerEntry,
+  PublishedSecrets,
+  RouteConfiguration,
+  Snapshot,
+  UpstreamTransportSocket,
+} from '../xds/index.js';
+import { parseClusterName } from './names.js';
+import { acceptedRouteTables } from './routes/acceptance.js';
+import { MESH_ROOT, WORKLOAD_CERTIFICATE } from './tls-context.js';
+
+/** Fields of ours, and statistics names, which a config dump of a real gateway shows but the recordings leave out. */
+type OwnField = 'originId' | 'label' | 'stat_prefix';
+
+export type Published<T> = T extends readonly (infer U)[]
+  ? readonly Published<U>[]
+  : T extends object
+    ? { readonly [K in keyof T as K extends OwnField ? never : K]: Published<T[K]> }
+    : T;
+
+export type PublishedEndpoint = Pick<Endpoint, 'address' | 'weight' | 'locality' | 'priority' | 'health'>;
+
+export interface PublishedSnapshot {
+  readonly listeners: readonly Published<ListenerEntry>[];
+  readonly routes: readonly Published<RouteConfiguration>[];
+  readonly clusters: readonly Published<Cluster>[];
+  readonly endpoints: Readonly<Record<string, readonly PublishedEndpoint[]>>;
+  readonly secrets: PublishedSecrets;
+}
+
+/**
+ * The five sections of a config dump. Nothing of it is shared with the snapshot. Left out, as in the recordings:
+ * clusters without any endpoint under `endpoints`, and the ordinary clusters of the gateway's own Service.
+ */
+export function publishSnapshot(snapshot: Snapshot): PublishedSnapshot {
+  const endpoints: Record<string, readonly PublishedEndpoint[]> = {};
+  for (const [cluster, list] of Object.entries(snapshot.endpoints))
+    if (list.length > 0 && !isOwnCluster(snapshot, cluster)) endpoints[cluster] = list.map(publishEndpoint);
+  return {
+    listeners: publish(snapshot.listeners),
+    routes: publish(acceptedRouteTables(snapshot)),
+    clusters: publish(snapshot.clusters.filter(({ name }) => !isOwnCluster(snapshot, name))),
+    endpoints,
+    secrets: publishedSecrets(snapshot),
+  };
+}
+
+/**
+ * Names only. Active is what was delivered, refused by Envoy or not; warming is what is asked for and never came. The
+ * workload's own certificate is always there: a gateway that has none does not come up.
+ */
+export function publishedSecrets(snapshot: Snapshot): PublishedSecrets {
+  const own = [WORKLOAD_CERTIFICATE, MESH_ROOT];
+  const names = new Set([...own, ...requestedSecrets(snapshot)]);
+  // A revocation list read from a file is no SDS resource.
+  const sorted = [...names].filter((name) => !name.startsWith('file-crl:')).sort();
+  const isActive = (name: string): boolean => name in snapshot.secrets || own.includes(name);
+  return { active: sorted.filter(isActive), warming: sorted.filter((name) => !isActive(name)) };
+}
+
+/** Every SDS name that a chain or a cluster of the snapshot asks for, in order of first use. */
+export function requestedSecrets(snapshot: Pick<Snapshot, 'listeners' | 'clusters'>): readonly string[] {
+  const names = new Set<string>();
+  for (const { listener } of snapshot.listeners)
+    for (const chain of listener?.filter_chains ?? []) for (const name of chainSecrets(chain)) names.add(name);
+  for (const cluster of snapshot.clusters) for (const name of clusterSecrets(cluster)) names.add(name);
+  return [...names];
+}
+
+export function chainSecrets(chain: FilterChain): readonly string[] {
+  const context = chain.transport_socket?.typed_config.common_tls_context;
+  return context === undefined ? [] : contextSecrets(context);
+}
+
+export function clusterSecrets(cluster: Cluster): readonly string[] {
+  const sockets = [
+    ...(cluster.transport_socket === undefined ? [] : [cluster.transport_socket]),
+    ...(cluster.transport_socket_matches ?? []).map((match) => match.transport_socket),
+  ];
+  return sockets.flatMap(socketSecrets);
+}
+
+function socketSecrets(socket: UpstreamTransportSocket): readonly string[] {
+  const config = socket.typed_config;
+  if ('common_tls_context' in config) return contextSecrets(config.common_tls_context as CommonTlsContext);
+  if ('transport_socket' in config) return socketSecrets(config.transport_socket as UpstreamTransportSocket);
+  return [];
+}
+
+function contextSecrets(context: CommonTlsContext): readonly string[] {
+  const names = (context.tls_certificate_sds_secret_configs ?? []).map((config) => config.name);
+  const combined = context.combined_validation_context;
+  if (combined !== undefined) {
+    names.push(combined.validation_context_sds_secret_config.name);
+    if (combined.default_validation_context.crl !== undefined)
+      names.push(`file-crl:${combined.default_validation_context.crl.filename}`);
+  }
+  return names;
+}
+
+function isOwnCluster({ node }: Snapshot, name: string): boolean {
+  return name.startsWith('outbound|') && (node.services ?? []).includes(parseClusterName(name)?.hostname ?? '');
+}
+
+function publishEndpoint(endpoint: Endpoint): PublishedEndpoint {
+  const { address, weight, locality, priority, health } = endpoint;
+  return { address, weight, locality: { ...locality }, priority, health };
+}
+
+const OWN_FIELDS: ReadonlySet<string> = new Set<OwnField>(['originId', 'label', 'stat_prefix']);
+
+/** Any part of a snapshot without our own fields. */
+export function publish<T>(value: T): Published<T> {
+  return withoutOwnFields(value) as Published<T>;
+}
+
+function withoutOwnFields(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutOwnFields);
+  if (typeof value !== 'object' || value === null) return value;
+  const copy: Record<string, unknown> = {};
+  for (const [key, member] of Object.entries(value)) if (!OWN_FIELDS.has(key)) copy[key] = withoutOwnFields(member);
+  return copy;
+}
