@@ -1,0 +1,58 @@
+// npm run golden -- [--area A]… [--json FILE] [--verbose] [--jobs N] [--strict A]… [DIR…]
+//
+// Replays recordings against a real gateway and prints a table per area; exit 1 when a call that must agree differs, or
+// a listed one agrees. Without arguments: everything. DIR is a case or an area, as a path or `AREA/NAME`.
+import { existsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { startGatewayTarget } from './gateway-target.js';
+import { listedCalls, STRICT_AREAS } from './lists.js';
+import { replayAll, runningCase } from './replay-all.js';
+import { agrees, judge, renderCall, renderTable, summarize } from './report.js';
+import { caseDirectories, goldenAreas, goldenRoot } from './support.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    area: { type: 'string', multiple: true, default: [] },
+    strict: { type: 'string', multiple: true, default: [...STRICT_AREAS] },
+    json: { type: 'string' },
+    jobs: { type: 'string', default: '12' },
+    verbose: { type: 'boolean', default: false },
+    quiet: { type: 'boolean', default: false },
+  },
+});
+
+const directories = [...values.area.flatMap(caseDirectories), ...positionals.flatMap(casesIn)];
+if (directories.length === 0) directories.push(...goldenAreas().flatMap(caseDirectories));
+
+// An exception of the gateway that nobody catches would end a real one: it fails the run, but not the other cases.
+const crashes: string[] = [];
+process.on('uncaughtException', (error) => {
+  crashes.push(`uncaught in ${runningCase() ?? 'a case'}: ${error.stack ?? error.message}`);
+});
+
+const started = performance.now();
+const listed = listedCalls();
+const results = await replayAll(directories, startGatewayTarget, { jobs: Number(values.jobs) });
+if (!values.quiet) {
+  for (const result of results) {
+    if (!agrees(result) && !listed.has(result.id)) process.stdout.write(renderCall(result, values.verbose));
+  }
+}
+const summaries = summarize(results, listed);
+process.stdout.write(`\n${renderTable(summaries)}${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+const problems = [...judge(results, listed, values.strict), ...crashes];
+for (const problem of problems) process.stdout.write(`${problem}\n`);
+if (values.json !== undefined) {
+  writeFileSync(values.json, `${JSON.stringify({ areas: summaries, problems, calls: results }, undefined, 1)}\n`);
+}
+// Whatever a failed case may have left open must not keep the process.
+process.exit(problems.length === 0 ? 0 : 1);
+
+function casesIn(argument: string): readonly string[] {
+  const folder = existsSync(argument) ? path.resolve(argument) : path.join(goldenRoot(), argument);
+  if (existsSync(path.join(folder, 'case.yaml'))) return [folder];
+  if (!existsSync(folder)) throw new Error(`${argument} is neither a case nor an area`);
+  return caseDirectories(path.basename(folder));
+}
