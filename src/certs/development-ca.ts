@@ -29,7 +29,10 @@ const DAY = 24 * 60 * 60 * 1000;
  *     const ca = await createDevelopmentCa();
  *     const server = await issueCertificate(ca, { commonName: 'shop.example.com', dnsNames: ['shop.example.com'], usage: 'server' });
  */
-export async function createDevelopmentCa(commonName = 'postern development CA', now: number = Date.now()): Promise<KeyPair> {
+export async function createDevelopmentCa(
+  commonName = 'postern development CA',
+  now: number = Date.now(),
+): Promise<KeyPair> {
   const { generate } = await loadSelfsigned();
   const made = await generate(
     [

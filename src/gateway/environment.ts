@@ -9,6 +9,8 @@ export interface BindSettings {
   readonly address: string;
   /** Container port → port to bind (0 = any); ports that are not here are bound as they are. */
   readonly ports: ReadonlyMap<number, number>;
+  /** For ports that are not in the map; default: as they are. */
+  readonly otherwise?: number;
 }
 
 export function createEnvironment(bind: () => BindSettings): Environment {
@@ -27,7 +29,10 @@ export function createEnvironment(bind: () => BindSettings): Environment {
       // /etc/hosts counts as well as DNS: names of development machines live there. It knows no TTL.
       const resolver = new Resolver();
       try {
-        const records = family === 4 ? await resolver.resolve4(hostname, { ttl: true }) : await resolver.resolve6(hostname, { ttl: true });
+        const records =
+          family === 4
+            ? await resolver.resolve4(hostname, { ttl: true })
+            : await resolver.resolve6(hostname, { ttl: true });
         return records;
       } catch (error) {
         const { lookup } = await import('node:dns/promises');
@@ -46,7 +51,11 @@ function startTimer(milliseconds: number, run: () => void): Timer {
   return { cancel: () => clearTimeout(timer) };
 }
 
-function listen(server: net.Server, wanted: ListenAddress, bind: BindSettings): Promise<{ address: string; port: number }> {
+function listen(
+  server: net.Server,
+  wanted: ListenAddress,
+  bind: BindSettings,
+): Promise<{ address: string; port: number }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void => {
       server.off('listening', done);
@@ -67,7 +76,7 @@ function listen(server: net.Server, wanted: ListenAddress, bind: BindSettings): 
     const wildcard = wanted.host === '0.0.0.0' || wanted.host === '::';
     // A `bind` that is no address of loopback belongs to the gateway pod, not to this machine.
     const host = wildcard || !isLoopback(wanted.host) ? bind.address : wanted.host;
-    server.listen({ host, port: bind.ports.get(wanted.port) ?? wanted.port, backlog: 4096 });
+    server.listen({ host, port: bind.ports.get(wanted.port) ?? bind.otherwise ?? wanted.port, backlog: 4096 });
   });
 }
 

@@ -21,7 +21,10 @@ const YAML_FILE = /\.(ya?ml|json)$/i;
  * The texts behind these paths: a file as it is, a folder walked recursively for .yaml, .yml and .json in name order,
  * '-' for standard input. Throws a SourceError for what is not there.
  */
-export async function readSources(paths: readonly string[], readStdin: () => Promise<string> = readAllOfStdin): Promise<Source[]> {
+export async function readSources(
+  paths: readonly string[],
+  readStdin: () => Promise<string> = readAllOfStdin,
+): Promise<Source[]> {
   const sources: Source[] = [];
   const seen = new Set<string>();
   for (const location of paths) {
@@ -51,6 +54,18 @@ export async function readSources(paths: readonly string[], readStdin: () => Pro
       throw new SourceError(file, error);
     }
   }
+}
+
+/** The files that `readSources` would read now; paths that are not there are left out. */
+export async function listSources(paths: readonly string[]): Promise<string[]> {
+  const files: string[] = [];
+  for (const location of paths) {
+    if (location === '-') continue;
+    const facts = await stat(location).catch(() => undefined);
+    if (facts?.isDirectory() === true) files.push(...(await listFolder(location).catch(() => [])));
+    else if (facts !== undefined) files.push(location);
+  }
+  return files;
 }
 
 // Kubernetes mounts a ConfigMap as symlinks into a hidden `..data` folder: the links are read, the hidden folders are

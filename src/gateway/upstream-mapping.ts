@@ -2,6 +2,7 @@
 // endpoint addresses only; services, ports, subsets, TLS settings, SNI and names stay what they are, so that a wrong
 // port or a missing subset fails as it would in Istio (spec destinations.md §12.2, §12.5).
 import net from 'node:net';
+import { parse } from 'yaml';
 import { parseClusterName } from '../translate/names.js';
 import type { Cluster, Endpoint, Snapshot } from '../xds/index.js';
 
@@ -25,6 +26,29 @@ export function parseUpstreamMapping(text: string, domain = 'cluster.local'): Up
 /** The entries of a mapping file or of the library's `upstreams` option: left side → target. */
 export function parseUpstreamEntry(key: string, target: string, domain = 'cluster.local'): UpstreamMapping | undefined {
   return buildMapping(`${key}=${target}`, key, target, domain);
+}
+
+/** A YAML map of left sides to targets, bare or under the key `upstreams`; a string says what is wrong with the text. */
+export function parseUpstreamFile(text: string): readonly UpstreamMapping[] | string {
+  let document: unknown;
+  try {
+    document = parse(text);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const entries = isRecord(document) && isRecord(document['upstreams']) ? document['upstreams'] : document;
+  if (!isRecord(entries)) return 'expected a map of HOST[:PORT][/SUBSET] to ADDR:PORT';
+  const mappings: UpstreamMapping[] = [];
+  for (const [key, value] of Object.entries(entries)) {
+    const mapping = typeof value === 'string' ? parseUpstreamEntry(key, value) : undefined;
+    if (mapping === undefined) return `${key}: expected HOST[:PORT][/SUBSET]: ADDR:PORT`;
+    mappings.push(mapping);
+  }
+  return mappings;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function buildMapping(text: string, key: string, value: string, domain: string): UpstreamMapping | undefined {
@@ -66,7 +90,11 @@ export interface MappedSnapshot {
 }
 
 /** Lays the mappings over a snapshot. The most specific wins: host+port+subset, host+port, host, longest wildcard. */
-export function applyUpstreamMappings(snapshot: Snapshot, mappings: readonly UpstreamMapping[], domain = 'cluster.local'): MappedSnapshot {
+export function applyUpstreamMappings(
+  snapshot: Snapshot,
+  mappings: readonly UpstreamMapping[],
+  domain = 'cluster.local',
+): MappedSnapshot {
   if (mappings.length === 0) return { snapshot, unused: [] };
   const used = new Set<UpstreamMapping>();
   const endpoints: Record<string, readonly Endpoint[]> = { ...snapshot.endpoints };
@@ -126,7 +154,9 @@ function isUnselectable(snapshot: Snapshot, cluster: Cluster, name: { port: numb
 }
 
 function mappedEndpoint(target: { readonly address: string; readonly port: number }): Endpoint {
-  const address = target.address.includes(':') ? `[${target.address}]:${target.port}` : `${target.address}:${target.port}`;
+  const address = target.address.includes(':')
+    ? `[${target.address}]:${target.port}`
+    : `${target.address}:${target.port}`;
   return { address, weight: 1, locality: {}, priority: 0, health: 'HEALTHY', tlsMode: 'disabled' };
 }
 

@@ -1,0 +1,189 @@
+// The library: start a gateway in-process, ask it where calls go, load a configuration without starting anything.
+import type { Source } from './config/load.js';
+import type { MeshConfig } from './config/model/mesh-config.js';
+import { decide as decideCall } from './decide/decide.js';
+import type { Call, Decision } from './decide/decision.js';
+import { buildSnapshotIndex } from './decide/snapshot-index.js';
+import type { Diagnostic } from './diagnostics/diagnostic.js';
+import { type CompileOptions, ConfigError, compile } from './gateway/compile.js';
+import { DevelopmentCertificates } from './gateway/development-certificates.js';
+import { type RunningGateway, runGateway } from './gateway/run.js';
+import { readSources } from './gateway/sources.js';
+import { parseUpstreamEntry, type UpstreamMapping } from './gateway/upstream-mapping.js';
+import type { WorkloadCertificates } from './registry/push-context.js';
+import type { Snapshot } from './xds/index.js';
+
+export { ConfigError } from './gateway/compile.js';
+
+/** Mirrors the flags of `postern run`. */
+export interface GatewayOptions {
+  /** Files and folders with Istio YAML, or the YAML itself as `{ yaml: '…' }`. */
+  readonly config: readonly (string | { readonly yaml: string; readonly file?: string })[];
+  /** Server port (443, or the container's 8443) → port to bind; 0 = any. Default: 0 for every port that is not named. */
+  readonly ports?: Readonly<Record<number, number>>;
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  /** 'HOST[:PORT][/SUBSET]' → 'ADDR:PORT'. */
+  readonly upstreams?: Readonly<Record<string, string>>;
+  /** Echo stubs for services without endpoints; default true. */
+  readonly stubs?: boolean;
+  readonly assumeServices?: boolean;
+  readonly devCerts?: boolean;
+  readonly namespace?: string;
+  readonly gatewayLabels?: Readonly<Record<string, string>>;
+  readonly gatewayNamespace?: string;
+  readonly nodeMetadata?: Readonly<Record<string, string>>;
+  readonly nodeLocality?: { readonly region?: string; readonly zone?: string; readonly subZone?: string };
+  /** A file with MeshConfig, or its fields. */
+  readonly meshConfig?: string | MeshConfig;
+  readonly workloadCerts?: WorkloadCertificates;
+}
+
+/** A running gateway. `await using` closes it. */
+export interface GatewayHandle extends AsyncDisposable {
+  /** By server port as written in the Gateway (443) and by container port (8443). */
+  readonly addresses: Readonly<Record<number, { readonly address: string; readonly port: number }>>;
+  /** Warnings and notes of the last load. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly snapshot: Snapshot;
+  /** Where a call goes and what would be answered, by the functions that serve live traffic; opens no socket. */
+  decide(call: Call): Decision;
+  /** Reads the configuration again; rejects with ConfigError and keeps the running one when it has errors. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a gateway from Istio YAML and resolves once every listener accepts connections.
+ *
+ *     await using gateway = await startGateway({ config: ['k8s/'], ports: { 443: 0 } });
+ *     gateway.addresses[443]; // { address: '127.0.0.1', port: 40123 }
+ *     gateway.decide({ port: 443, tls: 'tls', host: 'shop.example.com' }).cluster; // 'outbound|80||cart.shop.svc.cluster.local'
+ *
+ * Rejects with `ConfigError` (`.diagnostics`) when the configuration has errors; a busy port rejects too.
+ */
+export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
+  const gateway = await runGateway({
+    ...(await compileOptions(options)),
+    sources: () => readConfig(options.config),
+    ports: portMap(options.ports),
+    anyPort: true,
+    ...(options.address === undefined ? {} : { address: options.address }),
+    ...(options.stubs === undefined ? {} : { stubs: options.stubs }),
+    ...(options.devCerts === undefined ? {} : { devCerts: options.devCerts }),
+  });
+  const failed = gateway.applied.failed[0];
+  if (failed !== undefined) {
+    await gateway.close();
+    throw new Error(`cannot bind ${failed.address}:${failed.port}: ${failed.code}`);
+  }
+  return new Handle(gateway);
+}
+
+/**
+ * Loads and translates a configuration without starting anything.
+ *
+ *     const { snapshot, diagnostics } = await loadConfig({ config: ['k8s/'] });
+ *     decide(snapshot, { port: 8443, tls: 'tls', host: 'shop.example.com' });
+ *
+ * Rejects with `ConfigError` when it has errors.
+ */
+export async function loadConfig(
+  options: Omit<GatewayOptions, 'ports' | 'address' | 'stubs'>,
+): Promise<{ readonly snapshot: Snapshot; readonly diagnostics: readonly Diagnostic[] }> {
+  const { snapshot, diagnostics } = await compile(await readConfig(options.config), await compileOptions(options), {
+    stubs: undefined,
+    certificates: new DevelopmentCertificates(undefined),
+    devCerts: options.devCerts === true,
+  });
+  return { snapshot, diagnostics };
+}
+
+/** What the gateway of this snapshot would do with a call. */
+export function decide(snapshot: Snapshot, call: Call): Decision {
+  return decideCall(buildSnapshotIndex(snapshot), call);
+}
+
+class Handle implements GatewayHandle {
+  private readonly gateway: RunningGateway;
+
+  constructor(gateway: RunningGateway) {
+    this.gateway = gateway;
+  }
+
+  get addresses(): Readonly<Record<number, { readonly address: string; readonly port: number }>> {
+    const addresses: Record<number, { readonly address: string; readonly port: number }> = {};
+    for (const listener of this.gateway.listeners) {
+      addresses[listener.port] = { address: listener.address, port: listener.boundPort };
+    }
+    for (const [written, port] of this.gateway.servicePorts)
+      addresses[written] ??= addresses[port] ?? { address: '', port: 0 };
+    return addresses;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return this.gateway.diagnostics;
+  }
+
+  get snapshot(): Snapshot {
+    return this.gateway.snapshot;
+  }
+
+  decide(call: Call): Decision {
+    return decideCall(this.gateway.running.index, call, {
+      origins: this.gateway.compiled.origins,
+      servicePorts: this.gateway.servicePorts,
+    });
+  }
+
+  async reload(): Promise<void> {
+    const result = await this.gateway.reload();
+    if (result.kind === 'refused') throw new ConfigError(result.diagnostics);
+  }
+
+  close(): Promise<void> {
+    return this.gateway.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+async function readConfig(config: GatewayOptions['config']): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const [index, entry] of config.entries()) {
+    if (typeof entry === 'string') sources.push(...(await readSources([entry])));
+    else sources.push({ file: entry.file ?? `config[${index}].yaml`, text: entry.yaml, named: true });
+  }
+  return sources;
+}
+
+async function compileOptions(options: Omit<GatewayOptions, 'ports' | 'address' | 'stubs'>): Promise<CompileOptions> {
+  const { meshConfig } = options;
+  return {
+    namespace: options.namespace,
+    meshConfig: typeof meshConfig === 'string' ? (await readSources([meshConfig]))[0] : undefined,
+    mesh: typeof meshConfig === 'object' ? meshConfig : undefined,
+    proxy: {
+      ...(options.gatewayLabels === undefined ? {} : { labels: options.gatewayLabels }),
+      ...(options.gatewayNamespace === undefined ? {} : { namespace: options.gatewayNamespace }),
+      ...(options.nodeMetadata === undefined ? {} : { metadata: options.nodeMetadata }),
+      ...(options.nodeLocality === undefined ? {} : { locality: options.nodeLocality }),
+    },
+    upstreams: Object.entries(options.upstreams ?? {}).map(([key, target]) => mapping(key, target)),
+    assumeServices: options.assumeServices,
+    workloadCertificates: options.workloadCerts,
+  };
+}
+
+function mapping(key: string, target: string): UpstreamMapping {
+  const parsed = parseUpstreamEntry(key, target);
+  if (parsed === undefined)
+    throw new TypeError(`upstreams: ${key}: ${target}: expected 'HOST[:PORT][/SUBSET]': 'ADDR:PORT'`);
+  return parsed;
+}
+
+function portMap(ports: Readonly<Record<number, number>> = {}): ReadonlyMap<number, number> {
+  return new Map(Object.entries(ports).map(([port, bind]) => [Number(port), bind]));
+}

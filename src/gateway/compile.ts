@@ -1,0 +1,143 @@
+// From texts to a snapshot: the stages of ARCHITECTURE.md in one function. Nothing here opens a port; stubs and
+// certificates that the options ask for are made on the way.
+import { type LoadResult, loadConfig, type Source } from '../config/load.js';
+import type { MeshConfig } from '../config/model/mesh-config.js';
+import { extendStore, type Store } from '../config/store.js';
+import { AssumedServices, DevelopmentCertificate, UnusedUpstreamMapping } from '../diagnostics/catalogue.js';
+import { collect, type Diagnostic, hasErrors } from '../diagnostics/diagnostic.js';
+import type { OriginTable } from '../diagnostics/origin.js';
+import { buildPushContext } from '../registry/build-push-context.js';
+import type { GatewayProxy, PushContext, ReadCredentialFile, WorkloadCertificates } from '../registry/push-context.js';
+import { reportEmptyClusters } from '../translate/clusters/empty-clusters.js';
+import { translate } from '../translate/translate.js';
+import type { Snapshot } from '../xds/index.js';
+import { readCredentialFile } from './credential-files.js';
+import { type DevelopmentCertificates, needsWorkloadIdentity } from './development-certificates.js';
+import type { Stubs } from './stubs.js';
+import { applyUpstreamMappings, type UpstreamMapping } from './upstream-mapping.js';
+
+export interface CompileOptions {
+  /** Of objects that have none; default 'default'. */
+  readonly namespace?: string | undefined;
+  /** A file with MeshConfig. */
+  readonly meshConfig?: Source | undefined;
+  /** MeshConfig laid over everything. */
+  readonly mesh?: MeshConfig | undefined;
+  readonly proxy?: Partial<GatewayProxy> | undefined;
+  readonly upstreams?: readonly UpstreamMapping[] | undefined;
+  /** Default: on when the files have neither Service nor ServiceEntry. */
+  readonly assumeServices?: boolean | undefined;
+  readonly workloadCertificates?: WorkloadCertificates | undefined;
+  /** For certificates that are named as files; default: the files of this machine. */
+  readonly readFile?: ReadCredentialFile | undefined;
+}
+
+/** What stands in for the rest of the cluster; kept across reloads. */
+export interface StandIns {
+  /** `undefined`: a destination without endpoints is 503 UH. */
+  readonly stubs: Stubs | undefined;
+  /** Makes the certificates of `--dev-certs` and the mesh identity. */
+  readonly certificates: DevelopmentCertificates;
+  readonly devCerts: boolean;
+}
+
+export interface Compiled {
+  readonly load: LoadResult;
+  readonly store: Store;
+  readonly context: PushContext;
+  readonly snapshot: Snapshot;
+  readonly origins: OriginTable;
+  /** Of loading and translating, in that order. */
+  readonly diagnostics: readonly Diagnostic[];
+  readonly assumedServices: boolean;
+  /** Names of clusters that an echo stub stands in for. */
+  readonly stubbed: readonly string[];
+  /** Names of Secrets that `--dev-certs` made. */
+  readonly developmentSecrets: readonly string[];
+}
+
+/** Thrown when the configuration has errors; nothing was started or changed. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly diagnostics: readonly Diagnostic[];
+
+  constructor(diagnostics: readonly Diagnostic[]) {
+    const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+    super(`the configuration has ${errors.length} error${errors.length === 1 ? '' : 's'}: ${errors[0]?.message ?? ''}`);
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** The gateway workload of Istio's own chart, with what the options change. */
+export function gatewayProxy(changes: Partial<GatewayProxy> = {}): GatewayProxy {
+  return {
+    namespace: 'istio-system',
+    ipAddress: '127.0.0.1',
+    locality: {},
+    metadata: {},
+    domain: 'cluster.local',
+    ...changes,
+    labels: { istio: 'ingressgateway', app: 'istio-ingressgateway', ...changes.labels },
+  };
+}
+
+/** Loads, checks and translates. Throws a ConfigError when a source cannot be used. */
+export async function compile(
+  sources: readonly Source[],
+  options: CompileOptions,
+  standIns: StandIns,
+): Promise<Compiled> {
+  const load = loadConfig(sources, {
+    namespace: options.namespace ?? 'default',
+    meshConfig: options.meshConfig,
+    mesh: options.mesh,
+  });
+  const diagnostics: Diagnostic[] = [...load.diagnostics];
+  if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);
+  const report = collect(diagnostics);
+  const proxy = gatewayProxy(options.proxy);
+
+  const secrets = standIns.devCerts ? await standIns.certificates.secretsFor(load.store, proxy) : [];
+  for (const secret of secrets) {
+    report(DevelopmentCertificate, secret.resource.origin, { name: secret.name, hosts: secret.hosts.join(', ') });
+  }
+  const store = extendStore(
+    load.store,
+    secrets.map((secret) => secret.resource),
+  );
+
+  const assumeServices =
+    options.assumeServices ?? (store.all('Service').length === 0 && store.all('ServiceEntry').length === 0);
+  const workloadCertificates =
+    options.workloadCertificates ??
+    (needsWorkloadIdentity(store) ? await standIns.certificates.workloadIdentity(proxy) : undefined);
+  const context = buildPushContext(store, proxy, {
+    assumeServices,
+    ...(workloadCertificates === undefined ? {} : { workloadCertificates }),
+    readFile: options.readFile ?? readCredentialFile,
+  });
+  if (assumeServices && options.assumeServices === undefined && store.all('VirtualService').length > 0) {
+    report(AssumedServices, undefined, {});
+  }
+
+  const translation = translate(context, report);
+  const mapped = applyUpstreamMappings(translation.snapshot, options.upstreams ?? [], proxy.domain);
+  for (const mapping of mapped.unused) report(UnusedUpstreamMapping, undefined, { mapping: mapping.text });
+  const stood =
+    standIns.stubs === undefined
+      ? { snapshot: mapped.snapshot, stubbed: [] }
+      : await standIns.stubs.stand(mapped.snapshot, context);
+  // Only now: what a mapping or a stub supplies is no finding.
+  reportEmptyClusters(context, stood.snapshot, report);
+  return {
+    load,
+    store,
+    context,
+    snapshot: stood.snapshot,
+    origins: translation.origins,
+    diagnostics,
+    assumedServices: assumeServices,
+    stubbed: stood.stubbed,
+    developmentSecrets: secrets.map((secret) => secret.name),
+  };
+}

@@ -1,0 +1,255 @@
+// A running gateway: wires loading, translation and data plane together, and swaps snapshots. Reload builds the new
+// before it touches the old: whatever fails leaves the running configuration as it was (P10).
+import type { Source } from '../config/load.js';
+import type { DataPlaneContext, RunningSnapshot } from '../dataplane/downstream-connection.js';
+import type { Environment } from '../dataplane/environment.js';
+import { createHttpServer } from '../dataplane/http-connection-manager/http-server.js';
+import { type ApplyReport, ListenerManager } from '../dataplane/listener/listener-manager.js';
+import type { StreamObserver } from '../dataplane/telemetry/stream-info.js';
+import { createClusterManager } from '../dataplane/upstream/clusters.js';
+import { noSecretArrives } from '../decide/chain-readiness.js';
+import { buildSnapshotIndex } from '../decide/snapshot-index.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { gatewayPortResolver } from '../registry/gateway-ports.js';
+import { acceptUpdate } from '../translate/update.js';
+import type { Snapshot } from '../xds/index.js';
+import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns } from './compile.js';
+import { DevelopmentCertificates } from './development-certificates.js';
+import { createEnvironment } from './environment.js';
+import { Stubs } from './stubs.js';
+
+export interface RunOptions extends CompileOptions {
+  /** The configuration; a function is asked again at each reload. */
+  readonly sources: readonly Source[] | (() => Promise<readonly Source[]>);
+  /** Default: this machine, bound to `address` and `ports`. */
+  readonly environment?: Environment;
+  /** Default 127.0.0.1. */
+  readonly address?: string;
+  /** Server port (the Service's or the container's) → port to bind; 0 = any. */
+  readonly ports?: ReadonlyMap<number, number>;
+  /** True: a port that `ports` does not name is bound to any free port. */
+  readonly anyPort?: boolean;
+  /** Told of every finished stream: access log and counters. */
+  readonly observer?: StreamObserver;
+  /** Echo stubs for services without endpoints; default true. */
+  readonly stubs?: boolean;
+  readonly devCerts?: boolean;
+  /** Where the development CA is kept; default: in memory. */
+  readonly certificates?: DevelopmentCertificates;
+  /** Milliseconds for which a fresh gateway none of whose Secrets exist keeps every port closed; default 0. */
+  readonly initialFetchTimeout?: number;
+  /** Milliseconds between the beginning of a drain and the cut; default 5000. */
+  readonly drainTime?: number;
+}
+
+/** What Envoy calls a listener's status, with the port that was really bound. */
+export interface BoundListener {
+  readonly name: string;
+  /** As configured: the container port. */
+  readonly port: number;
+  /** Where it really listens. */
+  readonly address: string;
+  readonly boundPort: number;
+}
+
+export type ReloadResult =
+  | { readonly kind: 'applied'; readonly compiled: Compiled; readonly listeners: ApplyReport }
+  /** The running configuration stays. */
+  | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[] };
+
+export interface RunningGateway {
+  readonly compiled: Compiled;
+  readonly snapshot: Snapshot;
+  readonly running: RunningSnapshot;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly listeners: readonly BoundListener[];
+  /** What the last `apply` said of each listener, failures included. */
+  readonly applied: ApplyReport;
+  /** Resolves when all listeners have settled (at once, but for `initialFetchTimeout`). */
+  readonly settled: Promise<void>;
+  /** Port as written in a Gateway → container port. */
+  readonly servicePorts: ReadonlyMap<number, number>;
+  readonly state: 'initializing' | 'live' | 'draining';
+  reload(): Promise<ReloadResult>;
+  /** Answers say `connection: close` from now on; new connections are still accepted. */
+  drain(): void;
+  /** Drains for `drainTime` milliseconds (default: none) and ends everything. */
+  close(drainTime?: number): Promise<void>;
+}
+
+/** Starts a gateway. Rejects with a ConfigError when the configuration has errors. */
+export async function runGateway(options: RunOptions): Promise<RunningGateway> {
+  const gateway = new Gateway(options);
+  await gateway.start();
+  return gateway;
+}
+
+const NOTHING: ApplyReport = { bound: [], failed: [] };
+
+class Gateway implements RunningGateway {
+  compiled!: Compiled;
+  running!: RunningSnapshot;
+  applied: ApplyReport = NOTHING;
+  settled: Promise<void> = Promise.resolve();
+  state: 'initializing' | 'live' | 'draining' = 'initializing';
+  private readonly options: RunOptions;
+  private readonly environment: Environment;
+  private readonly standIns: StandIns;
+  private readonly manager: ListenerManager;
+  private ports: ReadonlyMap<number, number> = new Map();
+  private queue: Promise<unknown> = Promise.resolve();
+  private endWarming: (() => void) | undefined = undefined;
+  private closed = false;
+
+  constructor(options: RunOptions) {
+    this.options = options;
+    this.environment =
+      options.environment ??
+      createEnvironment(() => ({
+        address: options.address ?? '127.0.0.1',
+        ports: this.ports,
+        ...(options.anyPort === true ? { otherwise: 0 } : {}),
+      }));
+    this.standIns = {
+      stubs: options.stubs === false ? undefined : new Stubs(),
+      certificates: options.certificates ?? new DevelopmentCertificates(undefined),
+      devCerts: options.devCerts === true,
+    };
+    const context: DataPlaneContext = {
+      environment: this.environment,
+      current: () => this.running,
+      observer: options.observer ?? { finished: () => {} },
+    };
+    this.manager = new ListenerManager(context, createHttpServer(context));
+  }
+
+  get snapshot(): Snapshot {
+    return this.compiled.snapshot;
+  }
+
+  get diagnostics(): readonly Diagnostic[] {
+    return this.compiled.diagnostics;
+  }
+
+  get servicePorts(): ReadonlyMap<number, number> {
+    const resolve = gatewayPortResolver(this.compiled.context.store, this.compiled.context.proxy);
+    const ports = new Map<number, number>();
+    for (const gateway of this.compiled.store.all('Gateway')) {
+      for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
+    }
+    return ports;
+  }
+
+  get listeners(): readonly BoundListener[] {
+    return this.applied.bound;
+  }
+
+  async start(): Promise<void> {
+    try {
+      const compiled = await this.compile();
+      this.ports = boundPorts(this.options.ports, compiled);
+      this.compiled = compiled;
+      this.running = this.build(compiled);
+      const wait = this.options.initialFetchTimeout ?? 0;
+      if (wait > 0 && noSecretArrives(compiled.snapshot)) {
+        this.settled = this.warm(wait);
+      } else {
+        await this.apply();
+      }
+    } catch (error) {
+      await this.standIns.stubs?.close();
+      throw error;
+    }
+  }
+
+  reload(): Promise<ReloadResult> {
+    const next = this.queue.then(() => this.reloadNow());
+    this.queue = next.catch(() => undefined);
+    return next;
+  }
+
+  drain(): void {
+    this.state = 'draining';
+    this.manager.drain();
+  }
+
+  async close(drainTime = 0): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.endWarming?.();
+    this.state = 'draining';
+    await this.queue.catch(() => undefined);
+    await this.manager.close(drainTime);
+    this.running.clusters.close();
+    await this.standIns.stubs?.close();
+  }
+
+  private async reloadNow(): Promise<ReloadResult> {
+    if (this.closed) return { kind: 'refused', diagnostics: [] };
+    let compiled: Compiled;
+    try {
+      const update = await this.compile();
+      // What Envoy would not take over (a refused listener, a deleted Secret) stays as it runs.
+      compiled = { ...update, snapshot: acceptUpdate(this.compiled.snapshot, update.snapshot) };
+    } catch (error) {
+      if (error instanceof ConfigError) return { kind: 'refused', diagnostics: error.diagnostics };
+      throw error;
+    }
+    this.ports = boundPorts(this.options.ports, compiled);
+    const previous = this.running;
+    const next = this.build(compiled, previous);
+    if (this.endWarming !== undefined) {
+      this.compiled = compiled;
+      this.running = next;
+      if (!noSecretArrives(compiled.snapshot)) this.endWarming();
+      await this.settled;
+      return { kind: 'applied', compiled, listeners: this.applied };
+    }
+    this.applied = await this.manager.apply(next, () => {
+      this.compiled = compiled;
+      this.running = next;
+    });
+    previous.clusters.close();
+    return { kind: 'applied', compiled, listeners: this.applied };
+  }
+
+  private async compile(): Promise<Compiled> {
+    const sources = typeof this.options.sources === 'function' ? await this.options.sources() : this.options.sources;
+    return compile(sources, this.options, this.standIns);
+  }
+
+  private build(compiled: Compiled, previous?: RunningSnapshot): RunningSnapshot {
+    const { snapshot } = compiled;
+    return {
+      snapshot,
+      index: buildSnapshotIndex(snapshot),
+      clusters: createClusterManager(snapshot, this.environment, previous?.clusters),
+    };
+  }
+
+  private async apply(): Promise<void> {
+    this.applied = await this.manager.apply(this.running, () => {});
+    if (this.state === 'initializing') this.state = 'live';
+  }
+
+  // A gateway none of whose Secrets can be served is not live until the fetch has timed out (spec gateway.md §8.6).
+  private warm(milliseconds: number): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const timer = this.environment.setTimer(milliseconds, () => this.endWarming?.());
+      this.endWarming = () => {
+        this.endWarming = undefined;
+        timer.cancel();
+        if (this.closed) resolve();
+        else this.apply().then(resolve, reject);
+      };
+    });
+  }
+}
+
+// `--port` names a server port as the Service has it (443) or as the container has it (8443).
+function boundPorts(wanted: ReadonlyMap<number, number> | undefined, compiled: Compiled): ReadonlyMap<number, number> {
+  const ports = new Map<number, number>();
+  const resolve = gatewayPortResolver(compiled.context.store, compiled.context.proxy);
+  for (const [port, bind] of wanted ?? []) ports.set(resolve(port), bind);
+  return ports;
+}

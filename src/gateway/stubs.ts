@@ -1,0 +1,82 @@
+// Stand-ins for services that the files declare but do not place anywhere: an echo upstream per cluster, so that any
+// configuration runs with nothing else started. Kept across reloads.
+
+import type { PushContext } from '../registry/push-context.js';
+import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
+import { parseClusterName } from '../translate/names.js';
+import type { Cluster, Endpoint, Snapshot } from '../xds/index.js';
+
+/** The echo stubs of one gateway, by cluster name. */
+export class Stubs {
+  private readonly running = new Map<string, Promise<EchoStub>>();
+
+  /** The snapshot with a stub as the endpoint of every cluster that has no local address. */
+  async stand(
+    snapshot: Snapshot,
+    context: PushContext,
+  ): Promise<{ readonly snapshot: Snapshot; readonly stubbed: readonly string[] }> {
+    const endpoints: Record<string, readonly Endpoint[]> = { ...snapshot.endpoints };
+    const stubbed: string[] = [];
+    const clusters: Cluster[] = [];
+    for (const cluster of snapshot.clusters) {
+      if (!needsStub(cluster, snapshot, context)) {
+        clusters.push(cluster);
+        continue;
+      }
+      const stub = await this.start(cluster.name);
+      stubbed.push(cluster.name);
+      endpoints[cluster.name] = [
+        { address: stub.address, weight: 1, locality: {}, priority: 0, health: 'HEALTHY', tlsMode: 'disabled' },
+      ];
+      clusters.push(plaintext(cluster));
+    }
+    for (const name of this.running.keys()) if (!stubbed.includes(name)) await this.stop(name);
+    return { snapshot: { ...snapshot, clusters, endpoints }, stubbed };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.running.keys()].map((name) => this.stop(name)));
+  }
+
+  private start(name: string): Promise<EchoStub> {
+    let stub = this.running.get(name);
+    if (stub === undefined) {
+      stub = startEchoStub({ name });
+      this.running.set(name, stub);
+      stub.catch(() => this.running.delete(name));
+    }
+    return stub;
+  }
+
+  private async stop(name: string): Promise<void> {
+    const stub = this.running.get(name);
+    this.running.delete(name);
+    await (await stub?.catch(() => undefined))?.close();
+  }
+}
+
+// A service with endpoints of its own keeps them, also a subset of it that selects none (503 UH, as in Istio). One for
+// which the files show nothing at all gets a stub.
+function needsStub(cluster: Cluster, snapshot: Snapshot, context: PushContext): boolean {
+  if (cluster.type !== 'EDS' || (snapshot.endpoints[cluster.name] ?? []).length > 0) return false;
+  const name = parseClusterName(cluster.name);
+  const service = name === undefined ? undefined : context.service(name.hostname);
+  if (service === undefined) return false;
+  if (service.ports.some((port) => context.endpoints(service, port).length > 0)) return false;
+  if (service.resource?.kind !== 'Service') return true;
+  const { namespace, name: serviceName } = service.resource.metadata;
+  const isOurs = (labels: Readonly<Record<string, string>>): boolean =>
+    labels['kubernetes.io/service-name'] === serviceName;
+  return (
+    context.store.get('Endpoints', namespace, serviceName) === undefined &&
+    !context.store
+      .all('EndpointSlice')
+      .some((slice) => slice.metadata.namespace === namespace && isOurs(slice.metadata.labels))
+  );
+}
+
+// A stub speaks what the client speaks, so TLS that a DestinationRule originates would only be in its way.
+function plaintext(cluster: Cluster): Cluster {
+  const { transport_socket: _socket, transport_socket_matches: _matches, ...rest } = cluster;
+  return rest;
+}

@@ -1,0 +1,84 @@
+// Notices that configuration files changed. chokidar reacts fast; a slow look at the files' identities catches what
+// watching misses (a swapped `..data` symlink of a Kubernetes mount, network file systems). Editors that write by
+// rename and several files saved at once give one call, after a moment of quiet.
+import { stat } from 'node:fs/promises';
+import { watch as chokidar } from 'chokidar';
+import { listSources, readSources } from './sources.js';
+
+export interface Watch {
+  close(): Promise<void>;
+}
+
+const QUIET = 60;
+const LOOK = 1000;
+
+/** Calls `changed` when the text behind these paths is no longer what it was. Standard input ('-') never changes. */
+export function watchSources(paths: readonly string[], changed: () => void | Promise<void>): Watch {
+  const files = paths.filter((location) => location !== '-');
+  if (files.length === 0) return { close: async () => {} };
+  let closed = false;
+  let quiet: NodeJS.Timeout | undefined;
+  let identity = '';
+  let text: string | undefined;
+  let looking: Promise<void> = readAll(files).then((first) => {
+    text ??= first;
+  });
+
+  const compare = (): void => {
+    looking = looking
+      .then(async () => {
+        const next = await readAll(files);
+        if (closed || next === text) return;
+        text = next;
+        await changed();
+      })
+      .catch(() => {});
+  };
+  const touched = (): void => {
+    if (closed) return;
+    clearTimeout(quiet);
+    quiet = setTimeout(compare, QUIET);
+  };
+  const watcher = chokidar([...files], {
+    ignoreInitial: true,
+    ignored: (location) => /(^|[\\/])node_modules([\\/]|$)/.test(location),
+  });
+  watcher.on('all', touched);
+  watcher.on('error', () => {});
+  const timer = setInterval(() => {
+    void identify(files).then((next) => {
+      if (identity !== '' && next !== identity) touched();
+      identity = next;
+    });
+  }, LOOK);
+  timer.unref();
+
+  return {
+    close: async () => {
+      closed = true;
+      clearTimeout(quiet);
+      clearInterval(timer);
+      await watcher.close();
+      await looking;
+    },
+  };
+}
+
+async function readAll(files: readonly string[]): Promise<string> {
+  // A file that vanished in the middle of a save counts as a change; the reload that follows says what is wrong.
+  try {
+    const sources = await readSources(files);
+    return sources.map((source) => `${source.file}\0${source.text}`).join('\0');
+  } catch (error) {
+    return `unreadable: ${String(error)}`;
+  }
+}
+
+async function identify(files: readonly string[]): Promise<string> {
+  const parts: string[] = [];
+  for (const file of await listSources(files)) {
+    const facts = await stat(file).catch(() => undefined);
+    parts.push(`${file} ${facts?.ino} ${facts?.size} ${facts?.mtimeMs}`);
+  }
+  return parts.join('\n');
+}
