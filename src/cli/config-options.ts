@@ -1,0 +1,159 @@
+// The flags that every command which loads configuration understands, and what they mean.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Command, Option } from 'commander';
+import type { Source } from '../config/load.js';
+import type { CompileOptions } from '../gateway/compile.js';
+import { readSources, SourceError } from '../gateway/sources.js';
+import { parseUpstreamFile, parseUpstreamMapping, type UpstreamMapping } from '../gateway/upstream-mapping.js';
+import type { WorkloadCertificates } from '../registry/push-context.js';
+import { CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
+
+/** As commander gives them. */
+export interface ConfigFlags {
+  readonly filename: readonly string[];
+  readonly namespace: string;
+  readonly upstream: readonly string[];
+  readonly upstreams?: string;
+  readonly stubs: boolean;
+  readonly assumeServices?: boolean;
+  readonly devCerts: boolean;
+  readonly gatewayLabel: readonly string[];
+  readonly gatewayNamespace: string;
+  readonly nodeLocality?: string;
+  readonly nodeMetadata: readonly string[];
+  readonly meshConfig?: string;
+  readonly workloadCerts?: string;
+}
+
+const collectValues = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
+
+/** Adds the flags to a command. */
+export function addConfigOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '-f, --filename <FILE|DIR|->',
+        'configuration; folders are walked for .yaml, .yml, .json (repeatable, same as PATH)',
+      )
+        .default([] as readonly string[], 'none')
+        .argParser(collectValues),
+    )
+    .option('-n, --namespace <NAMESPACE>', 'namespace of objects that have none', 'default')
+    .addOption(
+      new Option('--upstream <HOST[:PORT][/SUBSET]=ADDR:PORT>', 'where a service really is (repeatable)')
+        .default([] as readonly string[], 'none')
+        .argParser(collectValues),
+    )
+    .option('--upstreams <FILE>', 'the same as YAML: a map of HOST[:PORT][/SUBSET] to ADDR:PORT')
+    .option('--no-stubs', 'no echo stub for a service without endpoints (503 UH, as in Istio)')
+    .option(
+      '--assume-services',
+      'take every destination that a route names as a service (default: when none is loaded)',
+    )
+    .option('--no-assume-services', 'never do that (503 NC, as in Istio)')
+    .option('--dev-certs', 'make a certificate for each credentialName that has no Secret', false)
+    .addOption(
+      new Option(
+        '--gateway-label <KEY=VALUE>',
+        "label of the gateway's pod (repeatable; default istio=ingressgateway, app=istio-ingressgateway)",
+      )
+        .default([] as readonly string[], 'none')
+        .argParser(collectValues),
+    )
+    .option('--gateway-namespace <NAMESPACE>', "namespace of the gateway's pod", 'istio-system')
+    .option('--node-locality <REGION/ZONE/SUBZONE>', "locality of the gateway's pod")
+    .addOption(
+      new Option('--node-metadata <KEY=VALUE>', 'node metadata; HTTP10=1 is ISTIO_META_HTTP10 (repeatable)')
+        .default([] as readonly string[], 'none')
+        .argParser(collectValues),
+    )
+    .option('--mesh-config <FILE>', 'MeshConfig (a ConfigMap `istio` in the files does the same)')
+    .option('--workload-certs <DIR>', "the gateway's mesh identity: root.pem, cert.pem, key.pem");
+}
+
+/** The paths that a command was given, in either form. Exits 64 when there is none. */
+export function configPaths(paths: readonly string[], flags: ConfigFlags): readonly string[] {
+  const all = [...paths, ...flags.filename];
+  if (all.length === 0)
+    throw new CommandError(USAGE, 'no configuration: name files or folders with Istio YAML, or - for standard input');
+  return all;
+}
+
+/** Reads the configuration; exits 66 for what is not there. */
+export async function loadSources(paths: readonly string[]): Promise<Source[]> {
+  try {
+    return await readSources(paths);
+  } catch (error) {
+    if (error instanceof SourceError) throw new CommandError(NOT_FOUND, error.message);
+    throw error;
+  }
+}
+
+/** What the flags mean for loading and translating. */
+export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions> {
+  const labels = Object.fromEntries(flags.gatewayLabel.map((text) => keyValue('--gateway-label', text)));
+  const metadata = Object.fromEntries(flags.nodeMetadata.map((text) => keyValue('--node-metadata', text)));
+  return {
+    namespace: flags.namespace,
+    meshConfig:
+      flags.meshConfig === undefined
+        ? undefined
+        : { file: flags.meshConfig, text: await text(flags.meshConfig), named: true },
+    proxy: {
+      namespace: flags.gatewayNamespace,
+      labels,
+      metadata,
+      ...(flags.nodeLocality === undefined ? {} : { locality: parseLocality(flags.nodeLocality) }),
+    },
+    upstreams: await readMappings(flags),
+    assumeServices: flags.assumeServices,
+    workloadCertificates:
+      flags.workloadCerts === undefined ? undefined : await readWorkloadCertificates(flags.workloadCerts),
+  };
+}
+
+async function readMappings(flags: ConfigFlags): Promise<UpstreamMapping[]> {
+  const mappings = flags.upstream.map((written) => {
+    const mapping = parseUpstreamMapping(written);
+    if (mapping === undefined)
+      throw new CommandError(USAGE, `--upstream ${written}: expected HOST[:PORT][/SUBSET]=ADDR:PORT`);
+    return mapping;
+  });
+  if (flags.upstreams === undefined) return mappings;
+  const parsed = parseUpstreamFile(await text(flags.upstreams));
+  if (typeof parsed === 'string') throw new CommandError(USAGE, `${flags.upstreams}: ${parsed}`);
+  // Flags come later, so they win over the file.
+  return [...parsed, ...mappings];
+}
+
+async function readWorkloadCertificates(folder: string): Promise<WorkloadCertificates> {
+  return {
+    certificateChain: await text(path.join(folder, 'cert.pem')),
+    privateKey: await text(path.join(folder, 'key.pem')),
+    root: await text(path.join(folder, 'root.pem')),
+  };
+}
+
+async function text(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CommandError(NOT_FOUND, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function keyValue(flag: string, written: string): [string, string] {
+  const equals = written.indexOf('=');
+  if (equals < 1) throw new CommandError(USAGE, `${flag} ${written}: expected KEY=VALUE`);
+  return [written.slice(0, equals), written.slice(equals + 1)];
+}
+
+function parseLocality(written: string): { region?: string; zone?: string; subZone?: string } {
+  const [region, zone, subZone] = written.split('/');
+  return {
+    ...(region ? { region } : {}),
+    ...(zone ? { zone } : {}),
+    ...(subZone ? { subZone } : {}),
+  };
+}

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+// The command line: one file per command, exit codes in exit-codes.ts.
+import { Command, CommanderError } from 'commander';
+import { certsCommand } from './certs-command.js';
+import { deviationsCommand } from './deviations-command.js';
+import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
+import { proxyConfigCommand } from './proxy-config-command.js';
+import { runCommand } from './run-command.js';
+import { version } from './version.js';
+
+const program = new Command('postern')
+  .description('An Istio ingress gateway without a cluster')
+  .version(version, '-V, --version')
+  .showHelpAfterError('(--help lists the flags)')
+  .addCommand(runCommand())
+  .addCommand(proxyConfigCommand())
+  .addCommand(certsCommand())
+  .addCommand(deviationsCommand())
+  .addCommand(
+    new Command('version').description('print the version').action(() => {
+      process.stdout.write(`postern ${version} (node ${process.version}, OpenSSL ${process.versions.openssl})\n`);
+    }),
+  );
+
+exitInsteadOfThrowing(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}
+// Whatever is still open (a watcher, an idle pool) must not keep a finished command alive.
+if (process.exitCode !== undefined && process.exitCode !== OK) process.exit();
+
+function exitInsteadOfThrowing(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) exitInsteadOfThrowing(child);
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof CommandError) {
+    process.stderr.write(`postern: ${error.message}\n`);
+    return error.exitCode;
+  }
+  // commander has printed its own message already; help and version are no errors.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? OK : USAGE;
+  process.stderr.write(`postern: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return INTERNAL;
+}

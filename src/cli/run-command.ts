@@ -1,0 +1,330 @@
+// `postern run`: serve, with hot reload, an access log, a ready file and an orderly end.
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { Command, Option } from 'commander';
+import type { Logger } from 'pino';
+import { AdminAddressError, type AdminServer, startAdmin } from '../admin/admin-server.js';
+import type { Source } from '../config/load.js';
+import { AccessLogSink } from '../dataplane/telemetry/access-log-sink.js';
+import { renderClusters, renderPrometheus, renderStats } from '../dataplane/telemetry/stats.js';
+import type { Diagnostic } from '../diagnostics/diagnostic.js';
+import { renderDiagnostics } from '../diagnostics/render.js';
+import { type CompileOptions, ConfigError } from '../gateway/compile.js';
+import { DevelopmentCertificates } from '../gateway/development-certificates.js';
+import { type ReloadResult, type RunningGateway, runGateway } from '../gateway/run.js';
+import { readSources } from '../gateway/sources.js';
+import { type Watch, watchSources } from '../gateway/watch.js';
+import { CertificateFiles } from './client-material.js';
+import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
+import { BAD_INPUT, CommandError, INTERRUPTED, NOT_PERMITTED, OK, PORT_IN_USE, USAGE } from './exit-codes.js';
+import { createLog, LOG_LEVELS, type LogLevel } from './log.js';
+import { writeReadyFile } from './ready-file.js';
+import { type ClientMaterial, hostRows, renderStart } from './start-table.js';
+import { version } from './version.js';
+import { isWorker, reportReady, runWorkers } from './workers.js';
+
+export interface RunFlags extends ConfigFlags {
+  readonly port: readonly string[];
+  readonly address: string;
+  readonly accessLog: 'text' | 'json' | 'off';
+  readonly initialFetchTimeout?: string;
+  readonly concurrency: string;
+  readonly watch: boolean;
+  readonly admin: string;
+  readonly logLevel: LogLevel;
+  readonly readyFile?: string;
+  readonly drainTime: string;
+}
+
+export function runCommand(): Command {
+  return addConfigOptions(
+    new Command('run')
+      .description('serve the gateway; hot reload on change')
+      .argument('[PATH...]', 'files or folders with Istio YAML, or - for standard input'),
+  )
+    .option(
+      '--port <PORT=PORT>',
+      'bind a server port elsewhere, 443=9443; 443=0 asks the system (repeatable)',
+      (value: string, previous: readonly string[]) => [...previous, value],
+      [] as readonly string[],
+    )
+    .option('--address <IP>', 'address to listen on', '127.0.0.1')
+    .addOption(
+      new Option('--access-log <FORMAT>', 'one line per request or connection, on stdout')
+        .choices(['text', 'json', 'off'])
+        .default('text'),
+    )
+    .option(
+      '--initial-fetch-timeout <DURATION>',
+      'play the start of a real gateway: closed that long when no Secret exists (15s)',
+    )
+    .option('--concurrency <N>', 'worker processes', '1')
+    .option('--no-watch', 'do not reload when files change')
+    .option('--watch', 'reload when files change (default)')
+    .option('--admin <ADDRESS:PORT|off>', 'admin listener, loopback only', '127.0.0.1:15000')
+    .addOption(new Option('--log-level <LEVEL>', "postern's own log, on stderr").choices(LOG_LEVELS).default('info'))
+    .option('--ready-file <FILE>', 'written when every listener has settled: {pid, listeners, admin}')
+    .option('--drain-time <DURATION>', 'from the first signal to the end', '5s')
+    .action(async (paths: readonly string[], flags: RunFlags) => {
+      const concurrency = Number(flags.concurrency);
+      if (!Number.isInteger(concurrency) || concurrency < 1)
+        throw new CommandError(USAGE, `--concurrency ${flags.concurrency}: expected a number from 1`);
+      if (concurrency > 1 && !isWorker()) {
+        process.exitCode = await runWorkers(concurrency, flags.readyFile);
+        return;
+      }
+      process.exitCode = await serve(paths, flags);
+      // The channel to the primary would keep a worker alive.
+      if (isWorker()) process.disconnect();
+    });
+}
+
+async function serve(paths: readonly string[], flags: RunFlags): Promise<number> {
+  const log = createLog(flags.logLevel);
+  const files = configPaths(paths, flags);
+  const options = await compileOptions(flags);
+  const drainTime = duration('--drain-time', flags.drainTime);
+  const fetchTimeout =
+    flags.initialFetchTimeout === undefined ? 0 : duration('--initial-fetch-timeout', flags.initialFetchTimeout);
+  const adminAddress = parseAdmin(flags.admin);
+  // Standard input can be read once only; the rest is read again at each reload.
+  let sources = await loadSources(files);
+  const fixed = sources.filter((source) => source.file === '-');
+  const certificates = new DevelopmentCertificates(
+    path.join(process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local', 'share'), 'postern'),
+  );
+
+  const accessLog = new AccessLogSink(flags.accessLog, process.stdout);
+  const gateway = await start(sources, options, {
+    sources: async () => {
+      const read = await readSources(files.filter((file) => file !== '-'));
+      sources = [...fixed, ...read];
+      return sources;
+    },
+    ports: parsePorts(flags.port),
+    address: flags.address,
+    observer: accessLog,
+    stubs: flags.stubs,
+    devCerts: flags.devCerts,
+    certificates,
+    initialFetchTimeout: fetchTimeout,
+  });
+  accessLog.configure(gateway.snapshot.accessLog);
+  const signals = new Signals();
+  // With zero listeners nothing else would keep the process up.
+  const alive = setInterval(() => {}, 1 << 30);
+  let admin: AdminServer | undefined;
+  let watch: Watch | undefined;
+  try {
+    if (isTalking()) {
+      process.stderr.write(renderDiagnostics(gateway.diagnostics, sources));
+      process.stderr.write(summary(gateway, files));
+    }
+    if (adminAddress !== undefined && isTalking()) admin = await openAdmin(adminAddress, gateway);
+    await Promise.race([gateway.settled, signals.first]);
+    failOnUnbound(gateway);
+    if (isTalking()) process.stderr.write(await startText(gateway, files, certificates));
+    if (flags.readyFile !== undefined && !isWorker()) {
+      await writeReadyFile(flags.readyFile, {
+        pid: process.pid,
+        listeners: gateway.listeners,
+        admin: admin?.address ?? null,
+      });
+    }
+    reportReady(gateway.listeners, admin?.address ?? null);
+    const reload = (): Promise<void> =>
+      gateway.reload().then(
+        (result) => {
+          if (result.kind === 'applied') accessLog.configure(gateway.snapshot.accessLog);
+          if (isTalking()) reportReload(result, sources, log);
+        },
+        (error: unknown) =>
+          log.error(
+            `reload failed, the running configuration stays: ${error instanceof Error ? error.message : String(error)}`,
+          ),
+      );
+    if (flags.watch) watch = watchSources(files, reload);
+    process.on('SIGHUP', reload);
+    await signals.first;
+    log.info(`draining for ${flags.drainTime}, a second signal ends at once`);
+    await Promise.race([gateway.close(drainTime), signals.second.then(() => process.exit(INTERRUPTED))]);
+    return OK;
+  } finally {
+    clearInterval(alive);
+    await watch?.close();
+    await admin?.close();
+    await gateway.close();
+    accessLog.flush();
+  }
+}
+
+async function start(
+  sources: readonly Source[],
+  options: CompileOptions,
+  rest: Parameters<typeof runGateway>[0],
+): Promise<RunningGateway> {
+  let first = true;
+  const { sources: read } = rest;
+  try {
+    return await runGateway({
+      ...options,
+      ...rest,
+      sources: async () => {
+        if (first) {
+          first = false;
+          return sources;
+        }
+        return typeof read === 'function' ? read() : read;
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    if (isTalking()) process.stderr.write(renderDiagnostics(error.diagnostics, sources));
+    throw new CommandError(BAD_INPUT, error.message);
+  }
+}
+
+// One process of several speaks for all.
+function isTalking(): boolean {
+  return !isWorker() || isWorker() === 'first';
+}
+
+function failOnUnbound(gateway: RunningGateway): void {
+  const failed = gateway.applied.failed[0];
+  if (failed === undefined) return;
+  const where = `${failed.address}:${failed.port}`;
+  if (failed.code === 'EADDRINUSE')
+    throw new CommandError(PORT_IN_USE, `${where} is in use; bind elsewhere with --port ${failed.port}=PORT`);
+  if (failed.code === 'EACCES')
+    throw new CommandError(NOT_PERMITTED, `not permitted to bind ${where}; use --port ${failed.port}=PORT`);
+  throw new CommandError(PORT_IN_USE, `cannot bind ${where}: ${failed.code}`);
+}
+
+async function openAdmin(address: { host: string; port: number }, gateway: RunningGateway): Promise<AdminServer> {
+  try {
+    return await startAdmin({
+      ...address,
+      gateway,
+      version,
+      clusters: () => renderClusters(gateway.running.clusters),
+      stats: (filter) => renderStats(filter),
+      prometheus: () => renderPrometheus(),
+    });
+  } catch (error) {
+    if (error instanceof AdminAddressError) throw new CommandError(USAGE, error.message);
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const where = `${address.host}:${address.port}`;
+    if (code === 'EADDRINUSE')
+      throw new CommandError(
+        PORT_IN_USE,
+        `the admin port ${where} is in use; choose another with --admin ADDRESS:PORT, or --admin off`,
+      );
+    if (code === 'EACCES') throw new CommandError(NOT_PERMITTED, `not permitted to bind the admin port ${where}`);
+    throw error;
+  }
+}
+
+function summary(gateway: RunningGateway, files: readonly string[]): string {
+  const { counts } = gateway.compiled.load;
+  const { noKind, contract, otherKinds } = counts.skipped;
+  const skipped = [
+    ...(noKind > 0 ? [`${noKind} without apiVersion and kind`] : []),
+    ...(contract > 0 ? [`${contract} contract files`] : []),
+    ...(otherKinds > 0 ? [`${otherKinds} of kinds that a gateway does not look at`] : []),
+  ];
+  return `loaded ${counts.loaded} objects from ${files.join(', ')}${skipped.length === 0 ? '' : `; skipped: ${skipped.join(', ')}`}\n`;
+}
+
+async function startText(
+  gateway: RunningGateway,
+  files: readonly string[],
+  certificates: DevelopmentCertificates,
+): Promise<string> {
+  const { snapshot, compiled } = gateway;
+  const found = await CertificateFiles.find(files);
+  const isOurs = (name: string | undefined): boolean =>
+    compiled.developmentSecrets.some(
+      (secret) => name === `kubernetes://${secret}` || name === `kubernetes://${secret}-cacert`,
+    );
+  const usesOurs = compiled.developmentSecrets.length > 0;
+  if (usesOurs) await certificates.client();
+  const material = (row: { certificate: string | undefined; clientCa: string | undefined }): ClientMaterial => {
+    const beside = found.materialFor(
+      row.certificate === undefined ? undefined : snapshot.secrets[row.certificate],
+      row.clientCa === undefined ? undefined : snapshot.secrets[row.clientCa],
+    );
+    const caFile = isOurs(row.certificate) ? certificates.caFile() : beside.caFile;
+    const client = isOurs(row.clientCa) ? certificates.clientFiles() : beside;
+    return {
+      ...(caFile === undefined ? {} : { caFile }),
+      ...(client?.cert === undefined || client.key === undefined ? {} : { cert: client.cert, key: client.key }),
+    };
+  };
+  return `\n${renderStart(hostRows(snapshot, gateway.listeners), material, { caFile: usesOurs ? certificates.caFile() : undefined })}\n`;
+}
+
+function reportReload(result: ReloadResult, sources: readonly Source[], log: Logger): void {
+  if (result.kind === 'refused') {
+    process.stderr.write(renderDiagnostics(result.diagnostics, sources));
+    log.error('the change has errors: the running configuration stays');
+    return;
+  }
+  const shown: Diagnostic[] = result.compiled.diagnostics.filter((diagnostic) => diagnostic.severity !== 'info');
+  process.stderr.write(renderDiagnostics(shown, sources));
+  for (const failed of result.listeners.failed)
+    log.error(`cannot bind ${failed.address}:${failed.port}: ${failed.code}`);
+  log.info(
+    `reloaded: ${result.listeners.bound.map(({ name, boundPort }) => `${name} on ${boundPort}`).join(', ') || 'no listener'}`,
+  );
+}
+
+function parsePorts(written: readonly string[]): ReadonlyMap<number, number> {
+  const ports = new Map<number, number>();
+  for (const text of written) {
+    const match = /^(\d{1,5})=(\d{1,5})$/.exec(text);
+    if (match === null || Number(match[1]) > 65535 || Number(match[2]) > 65535) {
+      throw new CommandError(USAGE, `--port ${text}: expected PORT=PORT, as in 443=8443`);
+    }
+    ports.set(Number(match[1]), Number(match[2]));
+  }
+  return ports;
+}
+
+function parseAdmin(written: string): { host: string; port: number } | undefined {
+  if (written === 'off') return undefined;
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]*)):(\d{1,5})$/.exec(written);
+  if (match === null || Number(match[3]) > 65535)
+    throw new CommandError(USAGE, `--admin ${written}: expected ADDRESS:PORT or off`);
+  return { host: match[1] ?? (match[2] || '127.0.0.1'), port: Number(match[3]) };
+}
+
+function duration(flag: string, written: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(written);
+  if (match === null) throw new CommandError(USAGE, `${flag} ${written}: expected a duration, as in 15s`);
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[(match[2] ?? 's') as 'ms' | 's' | 'm' | 'h'];
+  return Number(match[1]) * unit;
+}
+
+class Signals {
+  readonly first: Promise<void>;
+  readonly second: Promise<void>;
+
+  constructor() {
+    let count = 0;
+    let firstDone: () => void = () => {};
+    let secondDone: () => void = () => {};
+    this.first = new Promise((resolve) => {
+      firstDone = resolve;
+    });
+    this.second = new Promise((resolve) => {
+      secondDone = resolve;
+    });
+    const received = (): void => {
+      count += 1;
+      if (count === 1) firstDone();
+      else secondDone();
+    };
+    process.on('SIGTERM', received);
+    process.on('SIGINT', received);
+  }
+}
