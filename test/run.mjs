@@ -11,7 +11,8 @@ import path from 'node:path';
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const verify = process.argv.includes('--verify');
 const files = list('dist-test/test').filter(
-  (file) => file.includes('.verify.test.') === verify && (words.length === 0 || words.some((word) => file.includes(word))),
+  (file) =>
+    file.includes('.verify.test.') === verify && (words.length === 0 || words.some((word) => file.includes(word))),
 );
 if (files.length === 0) {
   console.error('no test file fits');
