@@ -138,7 +138,10 @@ class Handle implements GatewayHandle {
 
   async reload(): Promise<void> {
     const result = await this.gateway.reload();
-    if (result.kind === 'refused') throw new ConfigError(result.diagnostics);
+    if (result.kind === 'applied') return;
+    const failed = result.failed[0];
+    if (failed !== undefined) throw new Error(`cannot bind ${failed.address}:${failed.port}: ${failed.code}`);
+    throw new ConfigError(result.diagnostics);
   }
 
   close(): Promise<void> {

@@ -109,7 +109,11 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
     certificates,
     initialFetchTimeout: fetchTimeout,
   });
-  accessLog.configure(gateway.snapshot.accessLog);
+  const configureLog = (): void => {
+    const refusal = accessLog.configure(gateway.snapshot.accessLog);
+    if (refusal !== undefined) log.warn(`accessLogFormat: ${refusal}`);
+  };
+  configureLog();
   const signals = new Signals();
   // With zero listeners nothing else would keep the process up.
   const alive = setInterval(() => {}, 1 << 30);
@@ -135,7 +139,7 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
     const reload = (): Promise<void> =>
       gateway.reload().then(
         (result) => {
-          if (result.kind === 'applied') accessLog.configure(gateway.snapshot.accessLog);
+          if (result.kind === 'applied') configureLog();
           if (isTalking()) reportReload(result, sources, log);
         },
         (error: unknown) =>
@@ -266,13 +270,12 @@ async function startText(
 function reportReload(result: ReloadResult, sources: readonly Source[], log: Logger): void {
   if (result.kind === 'refused') {
     process.stderr.write(renderDiagnostics(result.diagnostics, sources));
+    for (const { address, port, code } of result.failed) log.error(`cannot bind ${address}:${port}: ${code}`);
     log.error('the change has errors: the running configuration stays');
     return;
   }
   const shown: Diagnostic[] = result.compiled.diagnostics.filter((diagnostic) => diagnostic.severity !== 'info');
   process.stderr.write(renderDiagnostics(shown, sources));
-  for (const failed of result.listeners.failed)
-    log.error(`cannot bind ${failed.address}:${failed.port}: ${failed.code}`);
   log.info(
     `reloaded: ${result.listeners.bound.map(({ name, boundPort }) => `${name} on ${boundPort}`).join(', ') || 'no listener'}`,
   );

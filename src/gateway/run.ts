@@ -55,7 +55,13 @@ export interface BoundListener {
 export type ReloadResult =
   | { readonly kind: 'applied'; readonly compiled: Compiled; readonly listeners: ApplyReport }
   /** The running configuration stays. */
-  | { readonly kind: 'refused'; readonly diagnostics: readonly Diagnostic[] };
+  | {
+      readonly kind: 'refused';
+      /** Errors of the configuration. */
+      readonly diagnostics: readonly Diagnostic[];
+      /** Listeners that could not be bound. */
+      readonly failed: ApplyReport['failed'];
+    };
 
 export interface RunningGateway {
   readonly compiled: Compiled;
@@ -185,31 +191,39 @@ class Gateway implements RunningGateway {
   }
 
   private async reloadNow(): Promise<ReloadResult> {
-    if (this.closed) return { kind: 'refused', diagnostics: [] };
+    if (this.closed) return { kind: 'refused', diagnostics: [], failed: [] };
     let compiled: Compiled;
     try {
       const update = await this.compile();
       // What Envoy would not take over (a refused listener, a deleted Secret) stays as it runs.
       compiled = { ...update, snapshot: acceptUpdate(this.compiled.snapshot, update.snapshot) };
     } catch (error) {
-      if (error instanceof ConfigError) return { kind: 'refused', diagnostics: error.diagnostics };
+      if (error instanceof ConfigError) return { kind: 'refused', diagnostics: error.diagnostics, failed: [] };
       throw error;
     }
     this.ports = boundPorts(this.options.ports, compiled);
     const previous = this.running;
     const next = this.build(compiled, previous);
+    const commit = (): void => {
+      this.compiled = compiled;
+      this.running = next;
+    };
     if (this.endWarming !== undefined) {
-      this.compiled = compiled;
-      this.running = next;
-      if (!noSecretArrives(compiled.snapshot)) this.endWarming();
-      await this.settled;
-      return { kind: 'applied', compiled, listeners: this.applied };
+      commit();
+      if (!noSecretArrives(compiled.snapshot)) {
+        this.endWarming();
+        await this.settled;
+      }
+    } else {
+      const applied = await this.manager.apply(next, commit);
+      this.applied = applied;
+      if (applied.failed.length > 0) {
+        next.clusters.close();
+        return { kind: 'refused', diagnostics: [], failed: applied.failed };
+      }
     }
-    this.applied = await this.manager.apply(next, () => {
-      this.compiled = compiled;
-      this.running = next;
-    });
     previous.clusters.close();
+    await this.standIns.stubs?.retain(compiled.stubbed);
     return { kind: 'applied', compiled, listeners: this.applied };
   }
 

@@ -30,8 +30,12 @@ export class Stubs {
       ];
       clusters.push(plaintext(cluster));
     }
-    for (const name of this.running.keys()) if (!stubbed.includes(name)) await this.stop(name);
     return { snapshot: { ...snapshot, clusters, endpoints }, stubbed };
+  }
+
+  /** Stops the stubs of other clusters; for after the snapshot that needed them is gone. */
+  async retain(names: readonly string[]): Promise<void> {
+    for (const name of this.running.keys()) if (!names.includes(name)) await this.stop(name);
   }
 
   async close(): Promise<void> {
