@@ -1,0 +1,125 @@
+// One downstream connection (spec dataplane.md §3.1, §3.10, §3.11): its codec, its streams, the idle timer, draining.
+import type { decideRequest } from '../../decide/decide-request.js';
+import { parseDuration } from '../../xds/index.js';
+import type { Codecs } from '../codec/select-codec.js';
+import type { CodecRefusal, ServerCodec, ServerCodecListener, ServerStream } from '../codec/stream.js';
+import type { DataPlaneContext, DownstreamConnection } from '../downstream-connection.js';
+import type { Timer } from '../environment.js';
+import type { Router } from '../router/router.js';
+import { StreamInfo } from '../telemetry/stream-info.js';
+import { ActiveStream } from './active-stream.js';
+
+/** Envoy's default: a connection without streams is closed after an hour. */
+const IDLE_TIMEOUT = 3_600_000;
+
+/** What all connections share. */
+export interface HttpServices {
+  readonly context: DataPlaneContext;
+  readonly codecs: Codecs;
+  readonly router: Router;
+  readonly decide: typeof decideRequest;
+}
+
+/** Made by `createHttpServer` for each accepted connection; `onGone` is called once when it is over. */
+export class HttpConnection implements ServerCodecListener {
+  readonly services: HttpServices;
+  readonly downstream: DownstreamConnection;
+  private readonly onGone: () => void;
+  private readonly idleTimeout: number;
+  private readonly streams = new Set<ActiveStream>();
+  private codec: ServerCodec | undefined = undefined;
+  private idleTimer: Timer | undefined = undefined;
+  private requests = 0;
+
+  constructor(services: HttpServices, downstream: DownstreamConnection, onGone: () => void) {
+    this.services = services;
+    this.downstream = downstream;
+    this.onGone = onGone;
+    const configured = downstream.manager.common_http_protocol_options?.idle_timeout;
+    this.idleTimeout = configured === undefined ? IDLE_TIMEOUT : (parseDuration(configured) ?? IDLE_TIMEOUT);
+  }
+
+  start(): void {
+    const { context, codecs } = this.services;
+    const { downstream } = this;
+    const settings = {
+      environment: context.environment,
+      secure: downstream.tls !== undefined,
+      manager: downstream.manager,
+    };
+    this.armIdle();
+    codecs.serve(downstream.socket, downstream.tls?.alpn ?? '', settings, this, (codec) => {
+      this.codec = codec;
+    });
+    downstream.onDrain(() => this.codec?.drain());
+  }
+
+  onStream(stream: ServerStream): void {
+    this.idleTimer?.cancel();
+    this.requests++;
+    const limit = this.downstream.manager.common_http_protocol_options?.max_requests_per_connection ?? 0;
+    const isLast = limit > 0 && this.requests >= limit;
+    if (isLast && stream.head.protocol === 'HTTP/2') this.codec?.drain();
+    const active = new ActiveStream(this, stream, isLast);
+    this.streams.add(active);
+    active.start();
+  }
+
+  onRefused(refusal: CodecRefusal): void {
+    const info = this.newInfo();
+    // Nothing of the request is known; Envoy prints the codec's protocol (spec dataplane.md §3.3).
+    info.protocol = this.codec?.protocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1';
+    info.status = refusal.status;
+    info.details = refusal.details;
+    info.setFlag(refusal.flag);
+    info.bytesSent = refusal.bodyBytes;
+    this.finish(info);
+  }
+
+  onClosed(): void {
+    this.idleTimer?.cancel();
+    this.onGone();
+  }
+
+  /** From a stream that is over: its log line is due. */
+  streamOver(stream: ActiveStream): void {
+    if (!this.streams.delete(stream)) return;
+    this.finish(stream.info);
+    if (this.streams.size === 0) this.armIdle();
+  }
+
+  /** The end of the drain time: connections without streams are closed, the others after their last stream. */
+  closeIdle(): void {
+    if (this.codec === undefined) this.downstream.socket.destroy();
+    else if (this.streams.size === 0 || this.codec.protocol === 'http2') this.codec.close();
+  }
+
+  newInfo(): StreamInfo {
+    const { facts, tls } = this.downstream;
+    const info = new StreamInfo(this.services.context.environment.now());
+    info.downstreamLocal = facts.destination;
+    info.downstreamRemote = facts.source;
+    info.requestedServerName = facts.serverName;
+    if (tls !== undefined) {
+      info.downstreamTlsVersion = tls.version;
+      info.downstreamTlsCipher = tls.cipher;
+      info.downstreamPeerSubject = tls.peerCertificate?.subject ?? '';
+    }
+    return info;
+  }
+
+  private finish(info: StreamInfo): void {
+    const { context } = this.services;
+    info.endTime = context.environment.now();
+    context.observer.finished(info);
+  }
+
+  private armIdle(): void {
+    if (this.idleTimeout === 0) return;
+    this.idleTimer?.cancel();
+    this.idleTimer = this.services.context.environment.setTimer(this.idleTimeout, () => {
+      if (this.codec === undefined) this.downstream.socket.destroy();
+      else this.codec.close();
+    });
+  }
+}

@@ -1,0 +1,419 @@
+// One forwarded request towards the upstream: attempts on hosts of one cluster, the body kept for retries, timers, and
+// what becomes of it when an attempt fails (spec dataplane.md §4.1, §5.5; virtualservice.md §10). The engine writes the
+// body into it and hears 'response' or 'error' once.
+import { EventEmitter } from 'node:events';
+import {
+  type LocalReply,
+  NO_HEALTHY_UPSTREAM,
+  PER_TRY_TIMEOUT,
+  RESPONSE_TIMEOUT,
+  resetAfterResponseDetails,
+  upstreamReset,
+  upstreamResetFlag,
+} from '../../filters/local-reply.js';
+import { writeExpectedTimeout } from '../../filters/timeouts.js';
+import type { ResponseFlag } from '../../xds/index.js';
+import type { Environment, Timer } from '../environment.js';
+import type { ConnectFailure, Host, UpstreamCluster } from '../upstream/cluster-manager.js';
+import type { HttpPools } from '../upstream/http-pools.js';
+import type {
+  ResetReason,
+  UpstreamRequestHead,
+  UpstreamStream,
+  UpstreamStreamListener,
+} from '../upstream/http-stream.js';
+import { BodyBuffer, CONNECT_BUFFER, RETRY_BUFFER } from './body-buffer.js';
+import { type EngineUpstream, EngineUpstreamResponse } from './engine.js';
+import type { Downstream } from './exchange.js';
+import { RetryState } from './retry-state.js';
+import { UpstreamOutcome } from './upstream-outcome.js';
+
+const NO_HOSTS: readonly Host[] = [];
+const NO_PRIORITIES: ReadonlySet<number> = new Set();
+
+/** The exchange failed before a response head: what the client gets. */
+export class RouterError extends Error {
+  readonly reply: LocalReply;
+
+  constructor(reply: LocalReply) {
+    super(reply.details);
+    this.reply = reply;
+  }
+}
+
+/** A response head on its way to the client, with the stream its body comes from. */
+export interface AnsweredHead {
+  readonly status: number;
+  readonly headers: string[];
+  readonly endStream: boolean;
+}
+
+/** Who gets the raw bytes behind a 101. */
+export interface TunnelListener {
+  onData(chunk: Buffer): void;
+  /** The upstream has ended its half. */
+  onEnd(): void;
+  onDrain(): void;
+  onReset(): void;
+}
+
+interface Attempt {
+  readonly host: Host;
+  stream: UpstreamStream | undefined;
+  cancelConnect: (() => void) | undefined;
+  timer: Timer | undefined;
+}
+
+/** The engine's upstream side. Emits 'response' or 'error' once for the engine; 'upstreamEnd' (trailers) and 'brokenOff' for the router. */
+export class UpstreamRequest extends EventEmitter implements EngineUpstream {
+  readonly socket = { connecting: false } as const;
+  /** Set before 'response'. */
+  answer: AnsweredHead | undefined = undefined;
+  /** Wall clock milliseconds of the end of the request; undefined while it is incomplete. */
+  completedAt: number | undefined = undefined;
+  private readonly environment: Environment;
+  private readonly pools: HttpPools;
+  private readonly cluster: UpstreamCluster;
+  private readonly downstream: Downstream;
+  private readonly retry: RetryState;
+  private tunnel: TunnelListener | undefined = undefined;
+  private attempt: Attempt | undefined = undefined;
+  private attempts = 0;
+  private readonly tried: Host[] = [];
+  private readonly buffer = new BodyBuffer();
+  private readonly outcome: UpstreamOutcome;
+  private ended = false;
+  private informed = false;
+  private over = false;
+  private wantsDrain = false;
+  private backOff: Timer | undefined = undefined;
+  private routeTimer: Timer | undefined = undefined;
+
+  constructor(environment: Environment, pools: HttpPools, cluster: UpstreamCluster, downstream: Downstream) {
+    super();
+    this.environment = environment;
+    this.pools = pools;
+    this.cluster = cluster;
+    this.downstream = downstream;
+    this.retry = new RetryState(downstream.decision.retry, cluster.circuit);
+    this.outcome = new UpstreamOutcome(cluster, downstream.decision.replyFacts.isGrpc);
+  }
+
+  /** Starts the first attempt, once the engine listens. */
+  start(): void {
+    if (this.over) return;
+    const { facts, decision } = this.downstream;
+    if (facts.endStream || decision.upgrade !== undefined) {
+      this.ended = true;
+      this.armTimers();
+    }
+    this.startAttempt();
+  }
+
+  /** True once a host has been chosen: mirrors are sent then, and only then (spec virtualservice.md §12). */
+  get hasHost(): boolean {
+    return this.tried.length > 0;
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.over) return true;
+    const stream = this.attempt?.stream;
+    const keep = this.retry.isPossible;
+    if (keep || stream === undefined) this.buffer.add(chunk);
+    if (keep && this.buffer.bytes > RETRY_BUFFER) {
+      this.retry.disable();
+      if (stream !== undefined) this.buffer.drop();
+    }
+    let more = this.buffer.bytes < (this.retry.isPossible ? RETRY_BUFFER : CONNECT_BUFFER);
+    if (stream !== undefined) {
+      this.buffer.markGiven();
+      more = stream.write(chunk);
+    }
+    if (!more) this.wantsDrain = true;
+    return more;
+  }
+
+  end(): void {
+    if (this.over || this.ended) return;
+    this.ended = true;
+    this.attempt?.stream?.end(this.downstream.trailers);
+    this.armTimers();
+  }
+
+  /** From the engine when the response is complete, or the client has gone. */
+  abort(): void {
+    if (this.over) return;
+    this.finish();
+    this.dropAttempt();
+  }
+
+  resume(): void {
+    this.attempt?.stream?.resume();
+  }
+
+  /** The raw stream behind an accepted upgrade. */
+  get tunnelStream(): UpstreamStream | undefined {
+    return this.attempt?.stream;
+  }
+
+  /** Timers run from the end of the request; those of an upgrade until the 101. */
+  private armTimers(): void {
+    this.completedAt = this.environment.now();
+    const { timeout } = this.downstream.decision;
+    if (timeout > 0) this.routeTimer = this.environment.setTimer(timeout, () => this.onRouteTimeout());
+    if (this.attempt !== undefined) this.armPerTry(this.attempt);
+  }
+
+  /** The 101 has come: timers end, raw bytes go to `listener`. */
+  becomeTunnel(listener: TunnelListener): void {
+    this.tunnel = listener;
+    this.routeTimer?.cancel();
+    this.attempt?.timer?.cancel();
+  }
+
+  private startAttempt(): void {
+    if (this.over) return;
+    const { decision, facts, info } = this.downstream;
+    this.attempts++;
+    info.attemptCount = this.attempts;
+    const host = this.cluster.chooseHost({
+      hash: decision.hash,
+      exclude: this.retry.policy?.avoidsPreviousHosts ? this.tried : NO_HOSTS,
+      excludePriorities: this.triedPriorities(),
+      authority: facts.authority,
+    });
+    if (host === undefined) {
+      this.failWith(NO_HEALTHY_UPSTREAM);
+      return;
+    }
+    this.tried.push(host);
+    // Named from here on, connected or not; a full pending queue alone takes it back.
+    info.upstreamHost = host.address;
+    const attempt: Attempt = { host, stream: undefined, cancelConnect: undefined, timer: undefined };
+    this.attempt = attempt;
+    this.buffer.rewind();
+    const pool = this.pools.pool(this.cluster, host, {
+      authority: facts.authority ?? '',
+      downstreamHttp2: facts.protocol === 'HTTP/2',
+      source: facts.connection.source,
+      destination: facts.connection.destination,
+    });
+    const waiting = pool.newStream({
+      head: this.head(),
+      listener: this.listenerOf(attempt),
+      ready: (stream, connection) => {
+        attempt.stream = stream;
+        attempt.cancelConnect = undefined;
+        info.upstreamLocalAddress = connection.localAddress;
+        this.feed(attempt);
+      },
+      failed: (failure, attached) => this.onConnectFailure(attempt, failure, attached),
+    });
+    attempt.cancelConnect = () => waiting.cancel();
+    if (this.completedAt !== undefined) this.armPerTry(attempt);
+  }
+
+  /** Priorities of complete rounds of attempts (previous_priorities; spec virtualservice.md §10.2). */
+  private triedPriorities(): ReadonlySet<number> {
+    const round = this.downstream.decision.retry?.retry_priority?.typed_config.update_frequency ?? 0;
+    if (round === 0 || this.tried.length < round) return NO_PRIORITIES;
+    const complete = this.tried.slice(0, this.tried.length - (this.tried.length % round));
+    return new Set(complete.map((host) => host.endpoint.priority));
+  }
+
+  private head(): UpstreamRequestHead {
+    const { facts, decision } = this.downstream;
+    const headers = facts.headers.clone();
+    if (this.attempts > 1) {
+      if (decision.countsAttempts) headers.set('x-envoy-attempt-count', String(this.attempts));
+      const now = this.environment.now();
+      const left = decision.timeout === 0 ? 0 : decision.timeout - (now - (this.completedAt ?? now));
+      writeExpectedTimeout(headers, decision.timeouts, decision.replyFacts.isGrpc, left);
+    }
+    return {
+      method: facts.method,
+      path: facts.path ?? '/',
+      authority: facts.authority ?? '',
+      scheme: schemeOf(facts.scheme, facts.tls !== undefined),
+      headers: headers.raw,
+      endStream: facts.endStream && decision.upgrade === undefined,
+      upgrade: decision.upgrade !== undefined,
+    };
+  }
+
+  /** The connection is there: whatever the body has brought so far goes out. */
+  private feed(attempt: Attempt): void {
+    const { stream } = attempt;
+    if (stream === undefined) return;
+    const more = this.buffer.giveTo(stream);
+    if (!this.retry.isPossible) this.buffer.drop();
+    if (this.ended) {
+      if (this.downstream.decision.upgrade === undefined) stream.end(this.downstream.trailers);
+    } else if (more && this.wantsDrain) {
+      this.wantsDrain = false;
+      this.emit('drain');
+    }
+  }
+
+  private listenerOf(attempt: Attempt): UpstreamStreamListener {
+    const isCurrent = (): boolean => this.attempt === attempt && !this.over;
+    return {
+      onInformational: (status, headers) => {
+        // Only the first 100, 102 or 103 is passed on, and it ends retrying (spec dataplane.md §3.4, §5.5).
+        if (!isCurrent() || this.informed || (status !== 100 && status !== 102 && status !== 103)) return;
+        this.informed = true;
+        this.retry.disable();
+        this.downstream.informational(status, headers);
+      },
+      onHead: (status, headers, endStream) => {
+        if (isCurrent()) this.onHead(attempt, status, headers, endStream);
+      },
+      onData: (chunk) => {
+        if (!isCurrent()) return;
+        if (this.tunnel !== undefined) this.tunnel.onData(chunk);
+        else if (!this.downstream.write(chunk)) attempt.stream?.pause();
+      },
+      onEnd: (trailers) => {
+        if (!isCurrent()) return;
+        if (this.tunnel !== undefined) {
+          this.tunnel.onEnd();
+          return;
+        }
+        this.outcome.onEnd(attempt.host, trailers);
+        this.emit('upstreamEnd', trailers);
+      },
+      onDrain: () => {
+        if (!isCurrent()) return;
+        if (this.tunnel !== undefined) this.tunnel.onDrain();
+        if (!this.wantsDrain) return;
+        this.wantsDrain = false;
+        this.emit('drain');
+      },
+      onReset: (reason) => {
+        if (!isCurrent()) return;
+        if (this.tunnel !== undefined) this.tunnel.onReset();
+        else this.onReset(attempt, reason);
+      },
+    };
+  }
+
+  private onHead(attempt: Attempt, status: number, headers: string[], endStream: boolean): void {
+    attempt.timer?.cancel();
+    this.outcome.onHead(attempt.host, status, headers, endStream);
+    const verdict = status === 101 ? 'no' : this.retry.onResponse(status, headers);
+    if (verdict === 'retry') {
+      if (!endStream) attempt.stream?.reset();
+      this.scheduleRetry();
+      return;
+    }
+    if (verdict === 'limit') this.downstream.info.setFlag('URX');
+    if (verdict === 'overflow') this.downstream.info.setFlag('UO');
+    this.retry.disable();
+    this.buffer.drop();
+    this.answer = { status, headers, endStream };
+    // The engine asks its `onRes` within this call, so the client's head is out before the body flows.
+    this.emit('response', new EngineUpstreamResponse(() => this.abort()));
+  }
+
+  private onConnectFailure(attempt: Attempt, failure: ConnectFailure, attached: boolean): void {
+    if (this.attempt !== attempt || this.over) return;
+    const { info } = this.downstream;
+    if (failure.reason === 'overflow' && !attached) info.upstreamHost = '';
+    info.upstreamTransportFailureReason = failure.transportFailure.replaceAll(' ', '_');
+    if (failure.reason !== 'overflow') this.outcome.onFailure(attempt.host, 'connect_failed');
+    this.afterFailure(attempt, failure.reason, failure.transportFailure, false);
+  }
+
+  private onReset(attempt: Attempt, reason: ResetReason): void {
+    this.outcome.onFailure(attempt.host, 'reset');
+    if (this.answer !== undefined) {
+      this.breakOff(upstreamResetFlag(reason), resetAfterResponseDetails(reason));
+      return;
+    }
+    this.afterFailure(attempt, reason, '', true);
+  }
+
+  private afterFailure(attempt: Attempt, reason: ResetReason, transportFailure: string, requestStarted: boolean): void {
+    attempt.timer?.cancel();
+    const verdict = this.retry.onReset(reason, requestStarted);
+    if (verdict === 'retry') {
+      this.scheduleRetry();
+      return;
+    }
+    if (verdict === 'limit') this.downstream.info.setFlag('URX');
+    if (verdict === 'overflow') this.downstream.info.setFlag('UO');
+    this.failWith(upstreamReset(reason, this.attempts > 1, transportFailure));
+  }
+
+  private scheduleRetry(): void {
+    this.attempt?.timer?.cancel();
+    this.attempt = undefined;
+    this.backOff = this.environment.setTimer(this.retry.backOff(this.environment.random), () => this.startAttempt());
+  }
+
+  private armPerTry(attempt: Attempt): void {
+    const limit = this.downstream.decision.timeouts.perTry;
+    if (limit === 0 || this.answer !== undefined) return;
+    attempt.timer?.cancel();
+    attempt.timer = this.environment.setTimer(limit, () => this.onPerTryTimeout(attempt));
+  }
+
+  private onPerTryTimeout(attempt: Attempt): void {
+    if (this.attempt !== attempt || this.over || this.answer !== undefined) return;
+    this.outcome.onFailure(attempt.host, 'timeout');
+    const requestStarted = attempt.stream !== undefined;
+    this.dropAttempt();
+    const verdict = this.retry.onReset('timeout', requestStarted);
+    if (verdict === 'retry') {
+      this.scheduleRetry();
+      return;
+    }
+    if (verdict === 'limit') this.downstream.info.setFlag('URX');
+    if (verdict === 'overflow') this.downstream.info.setFlag('UO');
+    this.failWith(PER_TRY_TIMEOUT);
+  }
+
+  private onRouteTimeout(): void {
+    if (this.over) return;
+    if (this.attempt !== undefined) this.outcome.onFailure(this.attempt.host, 'timeout');
+    if (this.answer !== undefined) this.breakOff('UT', 'response_timeout');
+    else this.failWith(RESPONSE_TIMEOUT);
+  }
+
+  private failWith(reply: LocalReply): void {
+    if (this.over) return;
+    this.finish();
+    this.dropAttempt();
+    this.emit('error', new RouterError(reply));
+  }
+
+  private breakOff(flag: ResponseFlag, details: string): void {
+    this.finish();
+    this.dropAttempt();
+    this.emit('brokenOff');
+    this.downstream.breakOff(flag, details);
+  }
+
+  private finish(): void {
+    this.over = true;
+    this.routeTimer?.cancel();
+    this.backOff?.cancel();
+    this.retry.releaseBreaker();
+    this.buffer.drop();
+  }
+
+  private dropAttempt(): void {
+    const { attempt } = this;
+    if (attempt === undefined) return;
+    this.attempt = undefined;
+    attempt.timer?.cancel();
+    attempt.cancelConnect?.();
+    attempt.stream?.reset();
+  }
+}
+
+/** The client's own scheme if it is http or https in any case, else that of the transport (spec dataplane.md §3.6). */
+function schemeOf(sent: string | undefined, secure: boolean): string {
+  const lower = sent?.toLowerCase();
+  return lower === 'http' || lower === 'https' ? lower : secure ? 'https' : 'http';
+}

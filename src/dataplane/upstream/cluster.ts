@@ -1,0 +1,408 @@
+// One cluster at run time: hosts, balancing, circuit breakers, outlier detection, and connections with their transport
+// socket (spec destinations.md §0.1, §7, §9, dataplane.md §5.4).
+import net from 'node:net';
+import tls from 'node:tls';
+import { createLoadBalancer, type LoadBalancer } from '../../balance/load-balancer.js';
+import { type Cluster, type Endpoint, HTTP_PROTOCOL_OPTIONS, parseDuration } from '../../xds/index.js';
+import type { Environment, Timer } from '../environment.js';
+import { type Counter, counter, gauge } from '../telemetry/stats.js';
+import { SECRET_NOT_SUPPLIED } from '../transport-socket/failure-reason.js';
+import { ClusterCircuitBreaker } from './circuit-breakers.js';
+import type {
+  CircuitBreaker,
+  ConnectCallbacks,
+  ConnectFailure,
+  Host,
+  HostCounters,
+  HostSelection,
+  UpstreamCluster,
+  UpstreamConnectOptions,
+} from './cluster-manager.js';
+import { parseHostAddress, renderHostAddress } from './host-address.js';
+import { OutlierDetector } from './outlier-detection.js';
+import { renderProxyHeader } from './proxy-header.js';
+import type { TransportSockets, UpstreamTransport } from './upstream-transport-socket.js';
+
+/** Istio writes one; Envoy's default where it is missing. */
+const DEFAULT_CONNECT_TIMEOUT = 5000;
+
+export class HostState implements Host {
+  readonly endpoint: Endpoint;
+  /** Changes where a name stands for one host (LOGICAL_DNS, dynamic forward proxy): the address of the latest answer. */
+  address: string;
+  readonly counters: HostCounters;
+  activeRequests = 0;
+  activeConnections = 0;
+  ejected = false;
+
+  constructor(endpoint: Endpoint) {
+    this.endpoint = endpoint;
+    this.address = endpoint.address;
+    this.counters = { connections: 0, connectFail: 0, requests: 0, success: 0, error: 0, timeout: 0 };
+  }
+}
+
+interface ClusterStats {
+  readonly connections: Counter;
+  readonly active: Counter;
+  readonly connectFail: Counter;
+  readonly connectTimeout: Counter;
+  readonly noneHealthy: Counter;
+  readonly requests: Counter;
+  readonly members: Counter;
+  readonly healthy: Counter;
+}
+
+export class ClusterState implements UpstreamCluster {
+  readonly config: Cluster;
+  readonly httpProtocol: 'http1' | 'http2' | 'downstream';
+  readonly circuit: CircuitBreaker;
+  private current: readonly HostState[] = [];
+  private balancer: LoadBalancer<Host>;
+  private readonly environment: Environment;
+  private readonly sockets: TransportSockets;
+  private readonly connectTimeout: number;
+  private readonly detector: OutlierDetector | undefined;
+  private readonly stats: ClusterStats;
+  private readonly keepAlive: Partial<net.TcpNetConnectOpts>;
+  private readonly autoSni: boolean;
+  private readonly autoSan: boolean;
+  private readonly dynamicHosts = new Map<string, HostState>();
+  private readonly closeListeners: (() => void)[] = [];
+
+  constructor(config: Cluster, sockets: TransportSockets, environment: Environment) {
+    const prefix = `cluster.${config.name};`;
+    this.config = config;
+    this.httpProtocol = httpProtocolOf(config);
+    this.circuit = new ClusterCircuitBreaker(config.circuit_breakers?.thresholds[0], prefix);
+    this.environment = environment;
+    this.sockets = sockets;
+    this.connectTimeout = parseDuration(config.connect_timeout) ?? DEFAULT_CONNECT_TIMEOUT;
+    this.balancer = createLoadBalancer<Host>(config, []);
+    this.detector =
+      config.outlier_detection === undefined
+        ? undefined
+        : new OutlierDetector(
+            config.outlier_detection,
+            environment,
+            () => this.current,
+            () => this.healthChanged(),
+            prefix,
+          );
+    this.stats = {
+      connections: counter(`${prefix}.upstream_cx_total`),
+      active: gauge(`${prefix}.upstream_cx_active`),
+      connectFail: counter(`${prefix}.upstream_cx_connect_fail`),
+      connectTimeout: counter(`${prefix}.upstream_cx_connect_timeout`),
+      noneHealthy: counter(`${prefix}.upstream_cx_none_healthy`),
+      requests: counter(`${prefix}.upstream_rq_total`),
+      members: gauge(`${prefix}.membership_total`),
+      healthy: gauge(`${prefix}.membership_healthy`),
+    };
+    const keepalive = config.upstream_connection_options?.tcp_keepalive;
+    // Node can set the first delay only (spec destinations.md §9.5).
+    this.keepAlive =
+      keepalive === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: (keepalive.keepalive_time ?? 0) * 1000 };
+    const http = config.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS]?.upstream_http_protocol_options;
+    this.autoSni = http?.auto_sni === true;
+    this.autoSan = http?.auto_san_validation === true;
+  }
+
+  get hosts(): readonly Host[] {
+    return this.config.cluster_type === undefined ? this.current : [...this.dynamicHosts.values()];
+  }
+
+  /** Replaces the endpoints; hosts that are the same in every field keep their state, `known` ones of an earlier cluster too. */
+  setEndpoints(endpoints: readonly Endpoint[], known: readonly Host[] = this.current): void {
+    const reusable = new Map<string, HostState>();
+    for (const host of known) if (host instanceof HostState) reusable.set(JSON.stringify(host.endpoint), host);
+    this.current = endpoints.map((endpoint) => {
+      const key = JSON.stringify(endpoint);
+      const host = reusable.get(key);
+      reusable.delete(key);
+      return host ?? new HostState(endpoint);
+    });
+    this.balancer = createLoadBalancer<Host>(this.config, this.current);
+    this.detector?.forget(this.current);
+    this.stats.members.value = this.current.length;
+    this.healthChanged();
+  }
+
+  /** Latest answer of LOGICAL_DNS: new connections go there, and the log shows it. */
+  setResolved(address: string): void {
+    for (const host of this.current) host.address = address;
+  }
+
+  chooseHost(selection: HostSelection): Host | undefined {
+    const host =
+      this.config.cluster_type === undefined
+        ? this.balancer.choose({
+            hash: selection.hash,
+            exclude: selection.exclude,
+            excludePriorities: selection.excludePriorities,
+            random: this.environment.random,
+          })
+        : this.dynamicHost(selection.authority);
+    if (host === undefined) this.stats.noneHealthy.value++;
+    return host;
+  }
+
+  connect(host: Host, options: UpstreamConnectOptions, callbacks: ConnectCallbacks): { cancel(): void } {
+    const transport = this.sockets.forEndpoint(host.endpoint);
+    if (transport.tls === 'notReady') {
+      let cancelled = false;
+      queueMicrotask(() => {
+        if (cancelled) return;
+        this.countFailure(host, false);
+        callbacks.failed({ reason: 'remote_connection_failure', transportFailure: SECRET_NOT_SUPPLIED });
+      });
+      return {
+        cancel: () => {
+          cancelled = true;
+        },
+      };
+    }
+    return new ConnectAttempt(this, host, options, callbacks, transport, this.environment).start();
+  }
+
+  report(host: Host, outcome: Parameters<UpstreamCluster['report']>[1]): void {
+    const { counters } = host;
+    if (counters !== undefined) {
+      counters.requests++;
+      this.stats.requests.value++;
+      if ('status' in outcome) {
+        if (outcome.status < 500) counters.success++;
+        else counters.error++;
+      } else if (outcome.local === 'timeout') counters.timeout++;
+      else counters.error++;
+    }
+    this.detector?.report(host, outcome);
+  }
+
+  onClose(listener: () => void): void {
+    this.closeListeners.push(listener);
+  }
+
+  /** Ends timers and HTTP pools. Hosts and balancing go on for streams that still hold the cluster. */
+  close(): void {
+    this.detector?.close();
+    for (const listener of this.closeListeners.splice(0)) listener();
+  }
+
+  // What follows is for ConnectAttempt.
+
+  /** @internal */
+  dial(host: Host, options: UpstreamConnectOptions, isTls: boolean): net.Socket {
+    const { address, port } = parseHostAddress(host.address);
+    const onread = isTls || options.onread === undefined ? {} : { onread: options.onread };
+    return this.environment.connect(address, port, {
+      allowHalfOpen: true,
+      noDelay: true,
+      ...this.keepAlive,
+      ...onread,
+    });
+  }
+
+  /** @internal */
+  get connectTimeoutMs(): number {
+    return this.connectTimeout;
+  }
+
+  /** @internal SNI and name check of a request: HTTP clusters only, and only where Istio switched them on. */
+  requestNames(options: UpstreamConnectOptions): { serverName: string; checkName: string } {
+    const name = options.serverName ?? '';
+    return { serverName: this.autoSni ? name : '', checkName: this.autoSan ? name : '' };
+  }
+
+  /** @internal */
+  countConnected(host: Host, socket: net.Socket): void {
+    host.activeConnections++;
+    this.stats.connections.value++;
+    this.stats.active.value++;
+    if (host.counters !== undefined) host.counters.connections++;
+    this.detector?.connected(host);
+    socket.once('close', () => {
+      host.activeConnections--;
+      this.stats.active.value--;
+    });
+  }
+
+  /** @internal */
+  countFailure(host: Host, isTimeout: boolean): void {
+    this.stats.connectFail.value++;
+    if (isTimeout) this.stats.connectTimeout.value++;
+    if (host.counters !== undefined) host.counters.connectFail++;
+  }
+
+  private healthChanged(): void {
+    this.balancer.hostsChanged();
+    this.stats.healthy.value = this.current.filter(
+      (host) => host.endpoint.health === 'HEALTHY' && !host.ejected,
+    ).length;
+  }
+
+  // A dynamic forward proxy goes where the request's authority says (spec destinations.md §6.5).
+  private dynamicHost(authority: string | undefined): Host | undefined {
+    if (authority === undefined || authority === '') return undefined;
+    const { address, port } = parseHostAddress(authority.includes(':') ? authority : `${authority}:80`);
+    const key = renderHostAddress(address, port);
+    let host = this.dynamicHosts.get(key);
+    if (host === undefined) {
+      host = new HostState({
+        address: key,
+        weight: 1,
+        locality: {},
+        priority: 0,
+        health: 'HEALTHY',
+        hostname: address,
+      });
+      // Answered by every resolver without a query.
+      if (address === 'localhost') host.address = renderHostAddress('127.0.0.1', port);
+      this.dynamicHosts.set(key, host);
+    }
+    return host;
+  }
+}
+
+/** One dial, from TCP to the end of the transport socket's handshake, under the cluster's connect timeout. */
+class ConnectAttempt {
+  private readonly cluster: ClusterState;
+  private readonly host: Host;
+  private readonly options: UpstreamConnectOptions;
+  private readonly callbacks: ConnectCallbacks;
+  private readonly transport: UpstreamTransport;
+  private readonly environment: Environment;
+  private socket: net.Socket | undefined = undefined;
+  private timer: Timer | undefined = undefined;
+  private over = false;
+
+  constructor(
+    cluster: ClusterState,
+    host: Host,
+    options: UpstreamConnectOptions,
+    callbacks: ConnectCallbacks,
+    transport: UpstreamTransport,
+    environment: Environment,
+  ) {
+    this.cluster = cluster;
+    this.host = host;
+    this.options = options;
+    this.callbacks = callbacks;
+    this.transport = transport;
+    this.environment = environment;
+  }
+
+  start(): { cancel(): void } {
+    this.timer = this.environment.setTimer(this.cluster.connectTimeoutMs, () => {
+      this.fail({ reason: 'connection_timeout', transportFailure: '' });
+    });
+    const { address, port } = parseHostAddress(this.host.address);
+    if (port !== 0 && net.isIP(address) === 0) this.resolve(address, port);
+    else this.dial();
+    return { cancel: () => this.cancel() };
+  }
+
+  // The host of a dynamic forward proxy is a name until its first connection.
+  private resolve(name: string, port: number): void {
+    const family =
+      this.cluster.config.cluster_type?.typed_config.dns_cache_config.dns_lookup_family === 'V6_ONLY' ? 6 : 4;
+    this.environment.lookup(name, family).then(
+      ([record]) => {
+        if (this.over) return;
+        if (record === undefined) {
+          this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' });
+          return;
+        }
+        if (this.host instanceof HostState) this.host.address = renderHostAddress(record.address, port);
+        this.dial();
+      },
+      () => this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' }),
+    );
+  }
+
+  private dial(): void {
+    const socket = this.cluster.dial(this.host, this.options, this.transport.tls !== undefined);
+    this.socket = socket;
+    socket.on('error', (error) => {
+      this.fail({ reason: 'remote_connection_failure', transportFailure: connectErrorText(error, this.host.address) });
+    });
+    socket.once('close', () => this.fail({ reason: 'remote_connection_failure', transportFailure: '' }));
+    socket.once('connect', () => this.connected(socket));
+  }
+
+  private connected(socket: net.Socket): void {
+    if (this.over) return;
+    const { proxyProtocol, tls: context } = this.transport;
+    if (proxyProtocol !== undefined) socket.write(renderProxyHeader(proxyProtocol, this.options.downstream));
+    if (context === undefined || context === 'notReady') {
+      this.succeed(socket, socket);
+      return;
+    }
+    const request = {
+      ...this.cluster.requestNames(this.options),
+      applicationProtocols: this.options.applicationProtocols,
+    };
+    const secure = context.wrap(socket, request, (failure) => {
+      if (failure === undefined) this.succeed(secure, socket);
+      else this.fail({ reason: 'remote_connection_failure', transportFailure: failure });
+    });
+    secure.on('error', ignore);
+  }
+
+  private succeed(socket: net.Socket, raw: net.Socket): void {
+    if (this.over) return;
+    this.over = true;
+    this.timer?.cancel();
+    this.cluster.countConnected(this.host, raw);
+    const alpn = socket instanceof tls.TLSSocket && typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
+    const localAddress = raw.localAddress === undefined ? '' : renderHostAddress(raw.localAddress, raw.localPort ?? 0);
+    this.callbacks.connected(socket, { alpn, localAddress });
+  }
+
+  private fail(failure: ConnectFailure): void {
+    if (this.over) return;
+    this.over = true;
+    this.timer?.cancel();
+    this.socket?.destroy();
+    this.cluster.countFailure(this.host, failure.reason === 'connection_timeout');
+    this.callbacks.failed(failure);
+  }
+
+  private cancel(): void {
+    if (this.over) return;
+    this.over = true;
+    this.timer?.cancel();
+    this.socket?.destroy();
+  }
+}
+
+function ignore(): void {}
+
+function httpProtocolOf(config: Cluster): 'http1' | 'http2' | 'downstream' {
+  const options = config.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS];
+  if (options?.use_downstream_protocol_config !== undefined) return 'downstream';
+  return options?.explicit_http_config?.http2_protocol_options === undefined ? 'http1' : 'http2';
+}
+
+// strerror(3) texts, which Envoy logs where Node has codes.
+const ERRNO_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Connection refused',
+  EHOSTUNREACH: 'No route to host',
+  ENETUNREACH: 'Network is unreachable',
+  ETIMEDOUT: 'Connection timed out',
+  ECONNRESET: 'Connection reset by peer',
+  EADDRNOTAVAIL: 'Cannot assign requested address',
+  EACCES: 'Permission denied',
+  ENOENT: 'No such file or directory',
+};
+
+// connect(2) itself fails for these: Envoy says so, and where to.
+const IMMEDIATE = new Set(['ENOENT', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES']);
+
+function connectErrorText(error: Error, address: string): string {
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (code === '') return '';
+  const text = ERRNO_TEXTS[code] ?? code;
+  const immediate = IMMEDIATE.has(code) || address.startsWith('/') || address.startsWith('@');
+  return immediate ? `immediate connect error: ${text}|remote address:${address}` : `delayed connect error: ${text}`;
+}

@@ -1,0 +1,34 @@
+// Pool limits of a cluster, read once from Envoy's HttpProtocolOptions (spec destinations.md §1.4, §9.3).
+import { type Cluster, HTTP_PROTOCOL_OPTIONS, parseDuration } from '../../xds/index.js';
+
+/** Envoy's default: connections idle for an hour are closed. */
+const DEFAULT_IDLE_TIMEOUT = 3_600_000;
+
+/** Limits of each pool of a cluster. */
+export interface PoolSettings {
+  /** Milliseconds; 0 = never. */
+  readonly idleTimeout: number;
+  /** Requests after which a connection is closed; Infinity = no limit. */
+  readonly maxRequestsPerConnection: number;
+  /** Streams at a time on one HTTP/2 connection; Infinity = what the peer allows. */
+  readonly maxConcurrentStreams: number;
+  /** True when the TLS server name or the checked name is the request's authority, so that pools differ by it. */
+  readonly namedByRequest: boolean;
+}
+
+/** Envoy's defaults where the cluster says nothing. */
+export function readPoolSettings(cluster: Cluster): PoolSettings {
+  const options = cluster.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS];
+  const common = options?.common_http_protocol_options;
+  const http2 =
+    options?.explicit_http_config?.http2_protocol_options ??
+    options?.use_downstream_protocol_config?.http2_protocol_options;
+  const names = options?.upstream_http_protocol_options;
+  const idle = common?.idle_timeout === undefined ? undefined : parseDuration(common.idle_timeout);
+  return {
+    idleTimeout: idle ?? DEFAULT_IDLE_TIMEOUT,
+    maxRequestsPerConnection: common?.max_requests_per_connection || Number.POSITIVE_INFINITY,
+    maxConcurrentStreams: http2?.max_concurrent_streams || Number.POSITIVE_INFINITY,
+    namedByRequest: names?.auto_sni === true || names?.auto_san_validation === true,
+  };
+}

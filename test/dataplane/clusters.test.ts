@@ -1,0 +1,368 @@
+// Clusters at run time: hosts from endpoints and DNS, carry-over, breakers, ejection, TLS origination, PROXY header
+// (spec destinations.md §6.3, §7, §9, §10).
+import net from 'node:net';
+import tls from 'node:tls';
+import t from 'tap';
+import type { Environment } from '../../src/dataplane/environment.js';
+import type {
+  ClusterManager,
+  ConnectFailure,
+  UpstreamConnectOptions,
+} from '../../src/dataplane/upstream/cluster-manager.js';
+import { createClusterManager } from '../../src/dataplane/upstream/clusters.js';
+import { renderProxyHeader } from '../../src/dataplane/upstream/proxy-header.js';
+import type { Cluster, Endpoint, Secret } from '../../src/xds/index.js';
+import {
+  HTTP_PROTOCOL_OPTIONS,
+  TLS_TRANSPORT_SOCKET,
+  UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET,
+} from '../../src/xds/index.js';
+import {
+  cluster,
+  endpoint,
+  loopbackEnvironment,
+  ManualTime,
+  pem,
+  snapshot,
+  startRecorder,
+  tlsSecret,
+  until,
+} from '../support/data-plane.js';
+
+function clusters(
+  configs: readonly Cluster[],
+  endpoints: Readonly<Record<string, readonly Endpoint[]>> = {},
+  environment: Environment = loopbackEnvironment(),
+  secrets: Readonly<Record<string, Secret>> = {},
+  previous?: ClusterManager,
+): ClusterManager {
+  return createClusterManager(
+    snapshot({ listeners: [], clusterConfigs: configs, clusters: endpoints, secrets }),
+    environment,
+    previous,
+  );
+}
+
+function dial(
+  manager: ClusterManager,
+  name: string,
+  options: UpstreamConnectOptions = {},
+): Promise<net.Socket | ConnectFailure> {
+  return new Promise((resolve, reject) => {
+    const found = manager.get(name);
+    const host = found?.chooseHost({});
+    if (found === undefined || host === undefined) reject(new Error('no host'));
+    else found.connect(host, options, { connected: resolve, failed: resolve });
+  });
+}
+
+t.test('a reload keeps what did not change', (t) => {
+  const hosts = [endpoint(1), endpoint(2)];
+  const first = clusters([cluster('same'), cluster('more'), cluster('changed')], {
+    same: hosts,
+    more: hosts,
+    changed: hosts,
+  });
+  const before = first.get('more')?.hosts[0];
+  if (before !== undefined) before.activeRequests = 3;
+  const next = clusters(
+    [cluster('same', { originId: 7 }), cluster('more'), cluster('changed', { lb_policy: 'RANDOM' })],
+    { same: hosts, more: [...hosts, endpoint(3)], changed: hosts },
+    loopbackEnvironment(),
+    {},
+    first,
+  );
+  t.equal(next.get('same'), first.get('same'), 'the cluster itself');
+  t.not(next.get('more'), first.get('more'));
+  t.equal(next.get('more')?.hosts[0], before, 'hosts that are still there, with their counts');
+  t.equal(next.get('more')?.hosts.length, 3);
+  t.equal(next.get('changed')?.hosts[0], first.get('changed')?.hosts[0]);
+  t.equal(next.get('gone'), undefined);
+  first.close();
+  const order = [0, 1, 2, 3].map(() => next.get('same')?.chooseHost({})?.address);
+  t.not(order[0], order[1], 'round robin goes on');
+  t.end();
+});
+
+t.test('DNS: every record is a host, refreshed, kept on failure; logical DNS is one', async (t) => {
+  const time = new ManualTime();
+  let answer: string[] | undefined = ['127.0.0.1', '127.0.0.2'];
+  const environment: Environment = {
+    ...loopbackEnvironment(time),
+    lookup: async () => {
+      if (answer === undefined) throw new Error('ENOTFOUND');
+      return answer.map((address) => ({ address, ttl: 5 }));
+    },
+  };
+  const named = (type: 'STRICT_DNS' | 'LOGICAL_DNS'): Cluster =>
+    cluster(type, {
+      type,
+      dns_refresh_rate: '60s',
+      respect_dns_ttl: true,
+      load_assignment: {
+        cluster_name: type,
+        endpoints: [
+          {
+            locality: {},
+            lb_endpoints: [
+              {
+                endpoint: { address: { socket_address: { address: 'up.example.com', port_value: 80 } } },
+                load_balancing_weight: 1,
+              },
+            ],
+          },
+        ],
+      },
+    });
+  const manager = clusters([named('STRICT_DNS'), named('LOGICAL_DNS')], {}, environment);
+  const addresses = (name: string): string[] => (manager.get(name)?.hosts ?? []).map(({ address }) => address);
+  await manager.ready?.();
+  t.same(addresses('STRICT_DNS'), ['127.0.0.1:80', '127.0.0.2:80']);
+  t.same(addresses('LOGICAL_DNS'), ['127.0.0.1:80']);
+  const kept = manager.get('STRICT_DNS')?.hosts[1];
+  answer = ['127.0.0.2', '127.0.0.3'];
+  time.advance(5_000);
+  await settle();
+  t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80']);
+  t.equal(manager.get('STRICT_DNS')?.hosts[0], kept, 'the same host');
+  t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80']);
+  answer = undefined;
+  time.advance(5_000);
+  await settle();
+  t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80'], 'a failed refresh keeps them');
+  manager.close();
+});
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 10; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+t.test('circuit breaker', (t) => {
+  const limits = { max_connections: 1, max_pending_requests: 2, max_requests: 3, max_retries: 0 };
+  const manager = clusters([cluster('c', { circuit_breakers: { thresholds: [limits] } })], { c: [] });
+  const circuit = manager.get('c')?.circuit;
+  t.equal(circuit?.tryAcquire('connection'), true);
+  t.equal(circuit?.tryAcquire('connection'), false);
+  t.equal(circuit?.tryAcquire('retry'), false);
+  circuit?.release('connection');
+  t.equal(circuit?.tryAcquire('connection'), true);
+  t.end();
+});
+
+t.test('ejection: percentage, merge window, return', async (t) => {
+  const time = new ManualTime();
+  const config = (max: number): Cluster =>
+    cluster('c', {
+      outlier_detection: {
+        consecutive_5xx: 2,
+        enforcing_consecutive_5xx: 100,
+        interval: '10s',
+        base_ejection_time: '30s',
+        max_ejection_percent: max,
+      },
+      common_lb_config: { healthy_panic_threshold: {} },
+    });
+  const hosts = { c: [endpoint(1), endpoint(2)] };
+  const never = clusters([config(10)], hosts, loopbackEnvironment(time)).get('c');
+  const lone = never?.hosts[0];
+  if (never === undefined || lone === undefined) throw new Error('no cluster');
+  for (let i = 0; i < 4; i++) never.report(lone, { status: 500 });
+  await settle();
+  t.equal(lone.ejected, false, '10 % of two hosts is none');
+
+  const manager = clusters([config(100)], hosts, loopbackEnvironment(time));
+  const state = manager.get('c');
+  const [a, b] = state?.hosts ?? [];
+  if (state === undefined || a === undefined || b === undefined) throw new Error('no cluster');
+  state.report(a, { status: 503 });
+  state.report(a, { status: 200 });
+  state.report(a, { local: 'connect_failed' });
+  await settle();
+  t.equal(a.ejected, false, 'a success in between starts over');
+  state.report(a, { status: 500 });
+  await settle();
+  t.equal(a.ejected, true);
+  t.equal(state.chooseHost({}), b);
+  state.report(b, { local: 'timeout' });
+  state.report(b, { local: 'timeout' });
+  time.advance(100);
+  t.equal(b.ejected, false, 'the second one within a second reaches the balancer late');
+  time.advance(1_000);
+  t.equal(b.ejected, true);
+  t.equal(state.chooseHost({}), undefined, 'UH');
+  time.advance(28_000);
+  await settle();
+  t.equal(a.ejected, true);
+  time.advance(20_000);
+  await settle();
+  t.equal(a.ejected, false, 'back after 30 s, at the next sweep');
+  manager.close();
+});
+
+const UP_CA: Secret = { kind: 'validation_context', trustedCa: pem('ca.pem') };
+
+function tlsCluster(
+  name: string,
+  changes: { sni?: string; sans?: readonly string[]; auto?: boolean; ca?: string; cert?: string } = {},
+): Cluster {
+  return cluster(name, {
+    transport_socket: {
+      name: TLS_TRANSPORT_SOCKET,
+      typed_config: {
+        ...(changes.sni === undefined ? {} : { sni: changes.sni }),
+        common_tls_context: {
+          tls_params: { tls_minimum_protocol_version: 'TLSv1_2', tls_maximum_protocol_version: 'TLSv1_3' },
+          ...(changes.cert === undefined
+            ? {}
+            : { tls_certificate_sds_secret_configs: [{ name: changes.cert, sds_config: 'ads' }] }),
+          combined_validation_context: {
+            default_validation_context:
+              changes.sans === undefined ? {} : { match_subject_alt_names: changes.sans.map((exact) => ({ exact })) },
+            validation_context_sds_secret_config: { name: changes.ca ?? 'ca', sds_config: 'ads' },
+          },
+        },
+      },
+    },
+    ...(changes.auto === true
+      ? {
+          typed_extension_protocol_options: {
+            [HTTP_PROTOCOL_OPTIONS]: {
+              explicit_http_config: { http_protocol_options: {} },
+              upstream_http_protocol_options: { auto_sni: true, auto_san_validation: true },
+            },
+          },
+        }
+      : {}),
+  });
+}
+
+t.test('TLS origination', async (t) => {
+  const seen: { servername: string | false; alpn: string | false; subject: string }[] = [];
+  const server = tls.createServer(
+    {
+      cert: pem('upstream.pem'),
+      key: pem('upstream.key'),
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    },
+    (socket) => {
+      socket.on('error', () => {});
+      seen.push({
+        servername: (socket as { servername?: string | false }).servername ?? false,
+        alpn: socket.alpnProtocol ?? false,
+        subject: socket.getPeerCertificate().subject?.CN ?? '',
+      });
+    },
+  );
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const plain = await startRecorder((socket) => void socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+  const at = endpoint((server.address() as net.AddressInfo).port);
+  const dead = net.createServer();
+  await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve));
+  const deadPort = (dead.address() as net.AddressInfo).port;
+  await new Promise<void>((resolve) => dead.close(() => resolve()));
+  const manager = clusters(
+    [
+      tlsCluster('sni', { sni: 'any.example.com' }),
+      tlsCluster('names', { sni: 'any.example.com', sans: ['nobody.example.com'] }),
+      tlsCluster('auto', { auto: true }),
+      tlsCluster('stranger', { sni: 'x', ca: 'other' }),
+      tlsCluster('absent', { ca: 'absent' }),
+      tlsCluster('client', { sni: 'x', cert: 'client' }),
+      tlsCluster('plain', { sni: 'x' }),
+      cluster('dead'),
+    ],
+    {
+      ...Object.fromEntries(['sni', 'names', 'auto', 'stranger', 'absent', 'client'].map((name) => [name, [at]])),
+      plain: [endpoint(plain.port)],
+      dead: [endpoint(deadPort)],
+    },
+    loopbackEnvironment(),
+    {
+      ca: UP_CA,
+      other: { kind: 'validation_context', trustedCa: pem('client-ca-2.pem') },
+      client: tlsSecret('client'),
+    },
+  );
+  t.teardown(async () => {
+    manager.close();
+    server.close();
+    await plain.close();
+  });
+  const sockets: net.Socket[] = [];
+  const check = async (name: string, want: string | undefined, options: UpstreamConnectOptions = {}): Promise<void> => {
+    const outcome = await dial(manager, name, options);
+    if (outcome instanceof net.Socket) {
+      sockets.push(outcome);
+      t.equal(undefined, want, `${name}: connected`);
+    } else {
+      t.equal(outcome.transportFailure, want, name);
+      t.equal(outcome.reason, 'remote_connection_failure');
+    }
+  };
+  const verify = (why: string): string =>
+    `TLS_error:|268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify cert failed: ${why}:TLS_error_end`;
+  const sans = (await certificateNames()).join(', ');
+  await check('sni', undefined);
+  await check('names', verify(`SAN matcher, certificate SANs are [${sans}]`));
+  await check('auto', undefined, { serverName: 'upstream.test', applicationProtocols: ['http/1.1'] });
+  await check('auto', verify(`verify SAN list, expected SANs: [Shop.local], certificate SANs: [${sans}]`), {
+    serverName: 'Shop.local',
+  });
+  await check(
+    'stranger',
+    verify('X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate'),
+  );
+  await check('absent', 'TLS error: Secret is not supplied by SDS');
+  await check('client', undefined);
+  await check('plain', 'TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end');
+  await check('dead', 'delayed connect error: Connection refused');
+  // Whether the server ever sees a connection that the client gave up is a race.
+  await until(() => seen.some(({ subject }) => subject === 'partner client'), 'the client certificate');
+  const lines = seen.map(({ servername, alpn, subject }) => `${servername} ${alpn} ${subject}`);
+  for (const line of ['any.example.com false ', 'upstream.test http/1.1 ', 'x false partner client'])
+    t.ok(lines.includes(line), line);
+  for (const socket of sockets) socket.destroy();
+});
+
+async function certificateNames(): Promise<string[]> {
+  const { X509Certificate } = await import('node:crypto');
+  const { subjectAltNames } = await import('../../src/dataplane/transport-socket/certificate-facts.js');
+  return subjectAltNames(new X509Certificate(pem('upstream.pem'))).map(({ value }) => value);
+}
+
+t.test('PROXY header to an upstream', async (t) => {
+  const upstream = await startRecorder();
+  const manager = clusters(
+    [
+      cluster('c', {
+        transport_socket: {
+          name: UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET,
+          typed_config: { config: { version: 'V1' }, transport_socket: { name: 'raw_buffer', typed_config: {} } },
+        },
+      }),
+    ],
+    { c: [endpoint(upstream.port)] },
+  );
+  t.teardown(() => upstream.close());
+  const downstream = {
+    source: { address: '203.0.113.1', port: 1000 },
+    destination: { address: '198.51.100.1', port: 9001 },
+  };
+  const socket = await dial(manager, 'c', { downstream });
+  if (!(socket instanceof net.Socket)) throw new Error('not connected');
+  const back = await new Promise<string>((resolve) => socket.once('data', (chunk) => resolve(chunk.toString())));
+  t.equal(back, 'PROXY TCP4 203.0.113.1 198.51.100.1 1000 9001\r\n');
+  socket.destroy();
+  t.equal(
+    renderProxyHeader('V2', downstream).toString('hex'),
+    '0d0a0d0a000d0a515549540a2111000ccb007101c633640103e82329',
+  );
+  const six = { source: { address: '2001:db8::1', port: 1 }, destination: { address: '::', port: 2 } };
+  t.equal(
+    renderProxyHeader('V2', six).toString('hex').slice(24),
+    `21210024${'20010db8'.padEnd(31, '0')}1${'0'.repeat(32)}00010002`,
+  );
+});
