@@ -28,26 +28,52 @@ const child = spawn(
     '--allow-empty-coverage',
     `--jobs=${Math.max(2, availableParallelism())}`,
     `--timeout=${verify ? 900 : 240}`, // the golden replay of all areas is one file
-    '--reporter=terse',
+    '--reporter=tap',
     ...files,
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },
 );
-let output = '';
-child.stdout.on('data', (chunk) => {
-  output += chunk;
-  process.stdout.write(chunk);
+// One line per file; what a failing file said stands above its line.
+let rest = '';
+let said = [];
+let passed = 0;
+let failed = 0;
+child.stdout.setEncoding('utf8').on('data', (text) => {
+  const lines = (rest + text).split('\n');
+  rest = lines.pop();
+  for (const line of lines) readLine(line);
 });
 child.on('close', (code) => {
-  // tap's own summary: "# { total: 12, pass: 12 }" or with fail/todo/skip.
-  const plain = output.replaceAll(/\u001b\[[0-9;]*m/g, '');
-  const summary = /#\s*\{([^}]*)\}(?![\s\S]*#\s*\{)/.exec(plain)?.[1] ?? '';
-  const count = (word) => Number(new RegExp(`${word}:\\s*(\\d+)`).exec(summary)?.[1] ?? 0);
-  let failed = count('fail');
   if (code !== 0 && failed === 0) failed = 1;
-  console.log(`${count('pass')} passed, ${failed} failed`);
-  process.exit(code ?? 1);
+  if (failed > 0) console.log(said.join('\n'));
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exit(failed > 0 ? code || 1 : 0);
 });
+
+function readLine(line) {
+  const file = /^(not )?ok \d+ - (.*\.test\.js.*)$/.exec(line);
+  const assertion = /^ +(not )?ok \d+ - /.exec(line);
+  if (assertion !== null && !/# (Subtest|time=)/.test(line)) assertion[1] === undefined ? passed++ : failed++;
+  if (file === null) {
+    said.push(line);
+    return;
+  }
+  if (file[1] !== undefined) console.log(failuresIn(said).join('\n'));
+  console.log(line.replace('dist-test/test/', ''));
+  said = [];
+}
+
+// The failing lines with their details, without the assertions that hold.
+function failuresIn(lines) {
+  const shown = [];
+  let showing = false;
+  for (const line of lines) {
+    if (/^ *not ok /.test(line)) showing = true;
+    else if (/^ *(ok \d+ |# Subtest)/.test(line)) showing = false;
+    if (showing) shown.push(line);
+  }
+  return shown;
+}
 
 function list(folder) {
   const found = [];

@@ -147,7 +147,7 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
             `reload failed, the running configuration stays: ${error instanceof Error ? error.message : String(error)}`,
           ),
       );
-    if (flags.watch) watch = watchSources(files, reload);
+    if (flags.watch) watch = watchSources(files, sources, reload);
     process.on('SIGHUP', reload);
     await signals.first;
     log.info(`draining for ${flags.drainTime}, a second signal ends at once`);

@@ -111,7 +111,7 @@ function samplePath(virtualHost: VirtualHost): string {
 }
 
 /** A command for the shell that reaches this host. */
-export function clientCommand(row: HostRow, material: ClientMaterial): string {
+function clientCommand(row: HostRow, material: ClientMaterial): string {
   const address = row.listener.boundPort;
   const ip = row.listener.address;
   const host = row.host === '*' ? 'localhost' : row.host.startsWith('*.') ? `any${row.host.slice(1)}` : row.host;

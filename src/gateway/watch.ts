@@ -3,6 +3,7 @@
 // rename and several files saved at once give one call, after a moment of quiet.
 import { stat } from 'node:fs/promises';
 import { watch as chokidar } from 'chokidar';
+import type { Source } from '../config/load.js';
 import { listSources, readSources } from './sources.js';
 
 export interface Watch {
@@ -12,17 +13,22 @@ export interface Watch {
 const QUIET = 60;
 const LOOK = 1000;
 
-/** Calls `changed` when the text behind these paths is no longer what it was. Standard input ('-') never changes. */
-export function watchSources(paths: readonly string[], changed: () => void | Promise<void>): Watch {
+/**
+ * Calls `changed` when the text behind these paths is no longer that of `loaded`, also when it changed before watching
+ * began. Standard input ('-') never changes.
+ */
+export function watchSources(
+  paths: readonly string[],
+  loaded: readonly Source[],
+  changed: () => void | Promise<void>,
+): Watch {
   const files = paths.filter((location) => location !== '-');
   if (files.length === 0) return { close: async () => {} };
   let closed = false;
   let quiet: NodeJS.Timeout | undefined;
   let identity = '';
-  let text: string | undefined;
-  let looking: Promise<void> = readAll(files).then((first) => {
-    text ??= first;
-  });
+  let text = textOf(loaded.filter(({ file }) => file !== '-'));
+  let looking: Promise<void> = Promise.resolve();
 
   const compare = (): void => {
     looking = looking
@@ -44,6 +50,7 @@ export function watchSources(paths: readonly string[], changed: () => void | Pro
     ignored: (location) => /(^|[\\/])node_modules([\\/]|$)/.test(location),
   });
   watcher.on('all', touched);
+  watcher.on('ready', touched);
   watcher.on('error', () => {});
   const timer = setInterval(() => {
     void identify(files).then((next) => {
@@ -64,11 +71,14 @@ export function watchSources(paths: readonly string[], changed: () => void | Pro
   };
 }
 
+function textOf(sources: readonly Source[]): string {
+  return sources.map(({ file, text }) => `${file}\0${text}`).join('\0');
+}
+
 async function readAll(files: readonly string[]): Promise<string> {
   // A file that vanished in the middle of a save counts as a change; the reload that follows says what is wrong.
   try {
-    const sources = await readSources(files);
-    return sources.map((source) => `${source.file}\0${source.text}`).join('\0');
+    return textOf(await readSources(files));
   } catch (error) {
     return `unreadable: ${String(error)}`;
   }

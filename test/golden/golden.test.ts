@@ -47,7 +47,10 @@ t.test('what needs no socket is decided as recorded', async (t) => {
 });
 
 t.test('the replay', { timeout: LIMIT }, async (t) => {
-  const results = await replayAll(goldenAreas().flatMap(caseDirectories), startGatewayTarget);
+  const results = await replayAll(goldenAreas().flatMap(caseDirectories), {
+    kind: 'in-process',
+    start: startGatewayTarget,
+  });
   t.comment(`\n${renderTable(summarize(results, listed))}`);
   for (const area of STRICT_AREAS) {
     const own = results.filter((result) => result.area === area);

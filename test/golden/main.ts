@@ -1,10 +1,12 @@
-// npm run golden -- [--area A]… [--json FILE] [--verbose] [--jobs N] [--strict A]… [DIR…]
+// npm run golden -- [--area A]… [--json FILE] [--verbose] [--jobs N] [--strict A]… [--binary] [DIR…]
 //
 // Replays recordings against a real gateway and prints a table per area; exit 1 when a call that must agree differs, or
-// a listed one agrees. Without arguments: everything. DIR is a case or an area, as a path or `AREA/NAME`.
+// a listed one agrees. With --binary the gateway is `postern run` as it was built, one case at a time. Without arguments:
+// everything. DIR is a case or an area, as a path or `AREA/NAME`.
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { startBinary } from './binary-target.js';
 import { startGatewayTarget } from './gateway-target.js';
 import { listedCalls, STRICT_AREAS } from './lists.js';
 import { replayAll, runningCase } from './replay-all.js';
@@ -19,6 +21,7 @@ const { values, positionals } = parseArgs({
     json: { type: 'string' },
     jobs: { type: 'string', default: '12' },
     verbose: { type: 'boolean', default: false },
+    binary: { type: 'boolean', default: false },
     quiet: { type: 'boolean', default: false },
   },
 });
@@ -34,7 +37,9 @@ process.on('uncaughtException', (error) => {
 
 const started = performance.now();
 const listed = listedCalls();
-const results = await replayAll(directories, startGatewayTarget, { jobs: Number(values.jobs) });
+const results = values.binary
+  ? await replayAll(directories, { kind: 'binary', start: startBinary }, { jobs: 1 })
+  : await replayAll(directories, { kind: 'in-process', start: startGatewayTarget }, { jobs: Number(values.jobs) });
 if (!values.quiet) {
   for (const result of results) {
     if (!agrees(result) && !listed.has(result.id)) process.stdout.write(renderCall(result, values.verbose));

@@ -1,6 +1,6 @@
 // Many cases at the same time: most of a replay is waiting.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type CallResult, replayCase, type StartTarget } from './replay.js';
+import { type CallResult, replayCase, type Start } from './replay.js';
 import { loadCase } from './support.js';
 
 const running = new AsyncLocalStorage<string>();
@@ -13,7 +13,7 @@ export function runningCase(): string | undefined {
 /** Replays these cases, `jobs` at a time; results in the order of the directories. */
 export async function replayAll(
   directories: readonly string[],
-  start: StartTarget,
+  start: Start,
   options: { readonly jobs?: number } = {},
 ): Promise<readonly CallResult[]> {
   const results: (readonly CallResult[])[] = [];

@@ -449,7 +449,7 @@ const STEPS: Readonly<Record<string, Step>> = {
 };
 
 t.test('every kind of call comes out as recorded', async (t) => {
-  const results = await replayCase(caseOf(STEPS), startRelay);
+  const results = await replayCase(caseOf(STEPS), { kind: 'in-process', start: startRelay });
   t.equal(results.length, Object.keys(STEPS).length);
   for (const result of results) {
     // The bytes of a hello differ each time.
@@ -464,7 +464,9 @@ t.test('every kind of call comes out as recorded', async (t) => {
 
 t.test('what was not recorded is found', async (t) => {
   const one = (step: Step): Promise<boolean> =>
-    replayCase(caseOf({ one: step }), startRelay).then(([result]) => result !== undefined && agrees(result));
+    replayCase(caseOf({ one: step }), { kind: 'in-process', start: startRelay }).then(
+      ([result]) => result !== undefined && agrees(result),
+    );
   const plain = STEPS['plain GET'] as Step;
   t.equal(await one(plain), true);
   t.equal(await one({ ...plain, recorded: { ...plain.recorded, upstream: [] } }), false, 'a request too many');
@@ -474,13 +476,19 @@ t.test('what was not recorded is found', async (t) => {
 
 t.test('a target that does not start fails its case and nothing else', async (t) => {
   const broken: StartTarget = () => Promise.reject(new Error('no such thing'));
-  const results = await replayCase(caseOf(STEPS), broken);
+  const results = await replayCase(caseOf(STEPS), { kind: 'in-process', start: broken });
   t.ok(results.every((result) => !agrees(result) && result.error?.includes('no such thing')));
 });
 
 t.test('the verdict', async (t) => {
-  const [good] = await replayCase(caseOf({ good: STEPS['plain GET'] as Step }), startRelay);
-  const [bad] = await replayCase(caseOf({ bad: { ...(STEPS['plain GET'] as Step), recorded: {} } }), startRelay);
+  const [good] = await replayCase(caseOf({ good: STEPS['plain GET'] as Step }), {
+    kind: 'in-process',
+    start: startRelay,
+  });
+  const [bad] = await replayCase(caseOf({ bad: { ...(STEPS['plain GET'] as Step), recorded: {} } }), {
+    kind: 'in-process',
+    start: startRelay,
+  });
   if (good === undefined || bad === undefined) throw new Error('no results');
   const listed = (id: string) => new Map([[id, { list: 'deviation' as const, reason: 'because' }]]);
   t.same(judge([good], new Map(), ['self']), []);

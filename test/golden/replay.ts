@@ -33,6 +33,22 @@ export type StartTarget = (
   observe: (info: StreamInfo) => void,
 ) => Promise<Target>;
 
+export interface TimedLogEntry {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly value: LogEntry;
+}
+
+/** Starts a target in a process of its own, with upstreams at their configured addresses. */
+export type StartBinary = (
+  golden: GoldenCase,
+  observe: (entry: TimedLogEntry) => void,
+) => Promise<Target & { readonly listeners: ReadonlyMap<string, Endpoint> }>;
+
+export type Start =
+  | { readonly kind: 'in-process'; readonly start: StartTarget }
+  | { readonly kind: 'binary'; readonly start: StartBinary };
+
 export interface CallResult {
   readonly area: string;
   /** `AREA/NAME`. */
@@ -57,17 +73,21 @@ const BETWEEN_CALLS = 5;
 const TIMED_CASES: ReadonlySet<string> = new Set(['sni/timeouts']);
 
 /** Replays one case. Never rejects: a target that does not start differs in every call. */
-export async function replayCase(golden: GoldenCase, start: StartTarget): Promise<readonly CallResult[]> {
+export async function replayCase(golden: GoldenCase, start: Start): Promise<readonly CallResult[]> {
   if (!TIMED_CASES.has(golden.id)) return replayInOrder(golden, start);
   // Each of these calls takes a quarter of a minute, so they run at the same time, each with a target of its own.
   const single = golden.calls.map((call, index): GoldenCase => {
     const recorded = golden.recorded.calls[index] as CallOutcome;
     return { ...golden, calls: [call], recorded: { ...golden.recorded, calls: [recorded] } };
   });
-  return (await Promise.all(single.map((one) => replayInOrder(one, start)))).flat();
+  if (start.kind === 'in-process') return (await Promise.all(single.map((one) => replayInOrder(one, start)))).flat();
+  // Upstreams at configured addresses are there once only.
+  const results: CallResult[] = [];
+  for (const one of single) results.push(...(await replayInOrder(one, start)));
+  return results;
 }
 
-async function replayInOrder(golden: GoldenCase, start: StartTarget): Promise<readonly CallResult[]> {
+async function replayInOrder(golden: GoldenCase, start: Start): Promise<readonly CallResult[]> {
   const session = new Session(golden);
   try {
     await session.start(start);
@@ -106,16 +126,23 @@ class Session {
     this.golden = golden;
   }
 
-  async start(start: StartTarget): Promise<void> {
+  async start(start: Start): Promise<void> {
     for (const spec of this.golden.upstreams) {
       const upstream = await startUpstream({
         ...upstreamOptions(spec),
+        ...(start.kind === 'binary' ? configuredAddress(spec) : {}),
         onReceived: (value) => this.received.push({ at: now(), value }),
       });
       this.upstreams.push(upstream);
       this.upstreamPorts.set(spec.at, { host: upstream.host, port: upstream.port });
     }
-    this.target = await start(this.golden, this.environment(), (info) => {
+    if (start.kind === 'binary') {
+      const target = await start.start(this.golden, (entry) => this.log.push(entry));
+      this.target = target;
+      for (const [address, endpoint] of target.listeners) this.listeners.set(address, endpoint);
+      return;
+    }
+    this.target = await start.start(this.golden, this.environment(), (info) => {
       this.log.push({ at: info.startTime, value: toLogEntry(info) });
     });
   }
@@ -323,6 +350,11 @@ function upstreamOptions(spec: UpstreamSpec): UpstreamOptions {
           },
         }),
   };
+}
+
+function configuredAddress({ at }: UpstreamSpec): { host: string; port: number } {
+  const colon = at.lastIndexOf(':');
+  return { host: at.slice(0, colon), port: Number(at.slice(colon + 1)) };
 }
 
 function toUpstreamEntry(received: Received): UpstreamEntry {
