@@ -1,6 +1,7 @@
 // What Envoy does and we do not, because Node or OpenSSL cannot: the list behind `postern deviations`. Each entry names
 // the recorded calls that show it; the replay fails when one of them agrees after all.
 
+/** One thing that Node or OpenSSL cannot do as Envoy does it. */
 export interface Deviation {
   /** Short, unique. */
   readonly id: string;
@@ -14,4 +15,5 @@ export interface Deviation {
   readonly calls: readonly string[];
 }
 
+/** In the order in which `postern deviations` prints them. */
 export const deviations: readonly Deviation[] = [];

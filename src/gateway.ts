@@ -75,7 +75,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
   const failed = gateway.applied.failed[0];
   if (failed !== undefined) {
     await gateway.close();
-    throw new Error(`cannot bind ${failed.address}:${failed.port}: ${failed.code}`);
+    throw new Error(`cannot bind ${failed.tried}: ${failed.code}`);
   }
   return new Handle(gateway);
 }
@@ -140,7 +140,7 @@ class Handle implements GatewayHandle {
     const result = await this.gateway.reload();
     if (result.kind === 'applied') return;
     const failed = result.failed[0];
-    if (failed !== undefined) throw new Error(`cannot bind ${failed.address}:${failed.port}: ${failed.code}`);
+    if (failed !== undefined) throw new Error(`cannot bind ${failed.tried}: ${failed.code}`);
     throw new ConfigError(result.diagnostics);
   }
 

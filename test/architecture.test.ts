@@ -27,8 +27,6 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'certs/': { imports: ['diagnostics/'] },
   'stub/': { imports: ['certs/'], io: true },
-  'analyze/': { imports: ['config/', 'registry/', 'xds/', 'match/', 'decide/', 'regex/', 'diagnostics/'] },
-  'export/': { imports: ['xds/', 'diagnostics/'] },
   'gateway/': {
     imports: [
       'diagnostics/',
@@ -44,8 +42,6 @@ const ROWS: Readonly<Record<string, Row>> = {
       'dataplane/',
       'certs/',
       'stub/',
-      'analyze/',
-      'export/',
     ],
     io: true,
   },
@@ -64,10 +60,6 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
     io: true,
   },
-  'contract/': {
-    imports: ['gateway/', 'gateway.ts', 'decide/', 'stub/', 'certs/', 'xds/', 'config/', 'diagnostics/'],
-    io: true,
-  },
   'admin/': {
     imports: ['gateway/', 'gateway.ts', 'xds/', 'dataplane/telemetry/', 'diagnostics/', 'translate/'],
     io: true,
@@ -83,19 +75,16 @@ const ROWS: Readonly<Record<string, Row>> = {
       'dataplane/',
       'certs/',
       'stub/',
-      'analyze/',
-      'export/',
       'gateway/',
       'gateway.ts',
-      'contract/',
       'admin/',
       'deviations.ts',
     ],
     io: true,
   },
   'deviations.ts': { imports: [] },
-  'index.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'decide/'] },
-  'testing.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'certs/', 'stub/'] },
+  'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
+  'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
 };
 
 // Packages have one owner too.

@@ -2,11 +2,12 @@
 // public form: no private key is reachable from here.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { isLoopback } from '../gateway/environment.js';
 import type { RunningGateway } from '../gateway/run.js';
 import { publishSnapshot } from '../translate/published.js';
+import { isLoopback, renderSocketAddress } from '../xds/index.js';
 import { renderConfigDump } from './config-dump.js';
 
+/** What the admin listener binds to and shows. */
 export interface AdminOptions {
   readonly host: string;
   readonly port: number;
@@ -18,6 +19,7 @@ export interface AdminOptions {
   readonly prometheus: () => string;
 }
 
+/** A listening admin server. */
 export interface AdminServer {
   /** `127.0.0.1:15000`. */
   readonly address: string;
@@ -58,7 +60,7 @@ export async function startAdmin(options: AdminOptions): Promise<AdminServer> {
   server.unref();
   const { address, port } = server.address() as AddressInfo;
   return {
-    address: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+    address: renderSocketAddress(address, port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -83,11 +85,11 @@ const HELP: Readonly<Record<string, string>> = {
 function answer(request: http.IncomingMessage, options: AdminOptions, started: number): Answer {
   // A page of another origin must not read the admin listener through a name that it points at loopback.
   if (!isLocalHost(request.headers.host)) return { status: 403, type: TEXT, body: 'Host is not a loopback name\n' };
-  const url = new URL(request.url ?? '/', 'http://admin');
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     return { status: 405, type: TEXT, body: `Method ${request.method} not allowed, GET required.` };
   }
-  switch (url.pathname) {
+  const { path, query } = splitTarget(request.url ?? '/');
+  switch (path) {
     case '/ready': {
       const state = stateOf(options.gateway);
       return { status: state === 'LIVE' ? 200 : 503, type: TEXT, body: `${state}\n` };
@@ -115,18 +117,18 @@ function answer(request: http.IncomingMessage, options: AdminOptions, started: n
     case '/config_dump': {
       const dump = renderConfigDump(
         publishSnapshot(options.gateway.snapshot),
-        url.searchParams.has('include_eds'),
+        query.has('include_eds'),
         options.version,
       );
       return { status: 200, type: JSON_TYPE, body: `${JSON.stringify(dump, null, 1)}\n` };
     }
     case '/stats':
-      return { status: 200, type: TEXT, body: options.stats(url.searchParams.get('filter') ?? undefined) };
+      return { status: 200, type: TEXT, body: options.stats(query.get('filter') ?? undefined) };
     case '/stats/prometheus':
       return { status: 200, type: 'text/plain; version=0.0.4', body: options.prometheus() };
     default: {
-      const help = Object.entries(HELP).map(([path, text]) => `  ${path}: ${text}\n`);
-      const isHome = url.pathname === '/' || url.pathname === '/help';
+      const help = Object.entries(HELP).map(([command, text]) => `  ${command}: ${text}\n`);
+      const isHome = path === '/' || path === '/help';
       return {
         status: isHome ? 200 : 404,
         type: TEXT,
@@ -134,6 +136,14 @@ function answer(request: http.IncomingMessage, options: AdminOptions, started: n
       };
     }
   }
+}
+
+// As Envoy does: whatever stands before the `?` is the path. `new URL` would throw on targets such as `//`.
+function splitTarget(target: string): { readonly path: string; readonly query: URLSearchParams } {
+  const mark = target.indexOf('?');
+  return mark === -1
+    ? { path: target, query: new URLSearchParams() }
+    : { path: target.slice(0, mark), query: new URLSearchParams(target.slice(mark + 1)) };
 }
 
 function stateOf(gateway: RunningGateway): string {

@@ -1,6 +1,7 @@
 // What load balancing needs to know of a run-time host; `Host` of the data plane has more.
 import type { Endpoint } from '../xds/index.js';
 
+/** What balancing needs to know of a host. */
 export interface BalancedHost {
   readonly endpoint: Endpoint;
   /** `ip:port` as configured; ring and table are built from it. */

@@ -8,6 +8,7 @@ interface Entry<T> {
   order: number;
 }
 
+/** Earliest deadline first: each pick moves the picked one back by 1/weight. */
 export class EdfScheduler<T> {
   private readonly heap: Entry<T>[] = [];
   private now = 0;

@@ -1,12 +1,14 @@
 // What ring and Maglev have in common: a table over weighted hosts that answers a hash. Spec destinations.md §8.4, §8.5.
 import { type BalancedHost, weightOf } from './balanced-host.js';
 
+/** A host with its share of the table, 0 to 1. */
 export interface WeightedHost<H extends BalancedHost> {
   readonly host: H;
   /** Normalised: the weights of all hosts sum to 1. */
   readonly weight: number;
 }
 
+/** Hosts by hash. */
 export interface HashTable<H extends BalancedHost> {
   /** `attempt` counts the hosts that a retry has already turned down. */
   find(hash: bigint, attempt: number): H | undefined;

@@ -9,6 +9,7 @@ import { buildMaglev } from './maglev.js';
 import { choosePriority, computePriorityLoad, type PriorityLoad } from './priority-load.js';
 import { buildRing } from './ring-hash.js';
 
+/** What a choice depends on beside the hosts. */
 export interface Selection<H extends BalancedHost> {
   /** Hash of the request's or connection's hash policy; other policies ignore it. */
   readonly hash?: bigint | undefined;
@@ -20,6 +21,7 @@ export interface Selection<H extends BalancedHost> {
   readonly excludePriorities?: ReadonlySet<number> | undefined;
 }
 
+/** The hosts of one cluster and the position among them. */
 export interface LoadBalancer<H extends BalancedHost> {
   /** `undefined` when no usable host is left (UH). */
   choose(selection: Selection<H>): H | undefined;

@@ -2,11 +2,13 @@
 // envoyproxy/envoy source/extensions/load_balancing_policies/common/load_balancer_impl.cc
 // (recalculatePerPriorityState, recalculatePerPriorityPanic, recalculateLoadInTotalPanic).
 
+/** Numbers of hosts of one priority. */
 export interface PriorityHealth {
   readonly total: number;
   readonly healthy: number;
 }
 
+/** Both lists are indexed by priority. */
 export interface PriorityLoad {
   /** Percent of the traffic, by priority; 100 in sum when there is a host at all. */
   readonly load: readonly number[];

@@ -8,6 +8,7 @@ export interface KeyPair {
   readonly privateKey: string;
 }
 
+/** What a certificate is for. */
 export interface CertificateRequest {
   readonly commonName: string;
   /** DNS names, wildcards allowed. */

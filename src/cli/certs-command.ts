@@ -1,5 +1,5 @@
 // `postern certs`: a development CA, server and client certificates, and the Secrets as YAML.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
 import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/development-ca.js';
@@ -7,8 +7,9 @@ import { renderCaSecret, renderTlsSecret } from '../certs/secret-yaml.js';
 import { loadConfig } from '../config/load.js';
 import { hasErrors } from '../diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
+import { readStoredPair } from '../gateway/stored-pair.js';
 import { addConfigOptions, type ConfigFlags, loadSources } from './config-options.js';
-import { BAD_INPUT, CommandError, USAGE } from './exit-codes.js';
+import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
 
 interface CertsFlags extends ConfigFlags {
   readonly out: string;
@@ -38,7 +39,9 @@ export function certsCommand(): Command {
     const wanted = [...(await fromGateways([...paths, ...flags.filename], flags)), ...flags.host.map(fromHost)];
     if (wanted.length === 0)
       throw new CommandError(USAGE, 'nothing to make: name Gateways that have a credentialName, or --host');
-    await mkdir(flags.out, { recursive: true });
+    await mkdir(flags.out, { recursive: true }).catch((error: Error) => {
+      throw new CommandError(NOT_FOUND, `cannot write to ${flags.out}: ${error.message}`);
+    });
     const ca = await authority(flags.out);
     const client = await issueCertificate(ca, { commonName: 'development client', usage: 'client' });
     await write(flags.out, 'client', client);
@@ -89,16 +92,13 @@ function fromHost(host: string): Wanted {
 
 // A second run adds to what is there: clients that trust the CA go on to do so.
 async function authority(folder: string): Promise<KeyPair> {
-  try {
-    return {
-      certificate: await readFile(path.join(folder, 'ca.crt'), 'utf8'),
-      privateKey: await readFile(path.join(folder, 'ca.key'), 'utf8'),
-    };
-  } catch {
-    const ca = await createDevelopmentCa();
-    await write(folder, 'ca', ca);
-    return ca;
-  }
+  const known = await readStoredPair(folder, 'ca').catch((error: Error) => {
+    throw new CommandError(BAD_INPUT, `the CA in ${folder} cannot be read: ${error.message}`);
+  });
+  if (known !== undefined) return known;
+  const ca = await createDevelopmentCa();
+  await write(folder, 'ca', ca);
+  return ca;
 }
 
 async function write(folder: string, name: string, pair: KeyPair): Promise<void> {

@@ -39,8 +39,10 @@ export class CertificateFiles {
   /** What a client needs for a server with this certificate and this client CA. */
   materialFor(server: Secret | undefined, clientCa: Secret | undefined): ClientMaterial {
     const ca = server?.kind === 'tls_certificate' ? this.authorityOf(server.certificateChain) : undefined;
+    const leaf = server?.kind === 'tls_certificate' ? parse(server.certificateChain) : undefined;
     const client = clientCa?.kind === 'validation_context' ? this.clientOf(clientCa.trustedCa) : undefined;
     return {
+      ...(leaf === undefined ? {} : { names: dnsNames(leaf) }),
       ...(ca === undefined ? {} : { caFile: ca.file }),
       ...(client?.key === undefined ? {} : { cert: client.file, key: client.key }),
     };
@@ -106,4 +108,13 @@ function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): b
   } catch {
     return false;
   }
+}
+
+// As curl checks them: the subject's common name counts where there is no alternative name.
+function dnsNames({ subjectAltName, subject }: X509Certificate): string[] {
+  if (subjectAltName === undefined) {
+    const name = /^CN=(.*)$/m.exec(subject)?.[1];
+    return name === undefined ? [] : [name];
+  }
+  return [...subjectAltName.matchAll(/(?:^|, )DNS:([^,"]+)/g)].map((match) => match[1] as string);
 }

@@ -8,6 +8,9 @@ import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
 import { version } from './version.js';
 
+// Whoever read our output has gone (`postern run | head`): nobody is left to be told, and a gateway goes on serving.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const program = new Command('postern')
   .description('An Istio ingress gateway without a cluster')
   .version(version, '-V, --version')

@@ -9,7 +9,7 @@ import { DevelopmentCertificates } from '../gateway/development-certificates.js'
 import { parseClusterName } from '../translate/names.js';
 import { type PublishedSnapshot, publishSnapshot } from '../translate/published.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
-import { BAD_INPUT, CommandError, UNREACHABLE } from './exit-codes.js';
+import { BAD_INPUT, CommandError, UNREACHABLE, USAGE } from './exit-codes.js';
 import { table } from './start-table.js';
 
 const SECTIONS = ['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const;
@@ -58,7 +58,10 @@ async function fromFiles(paths: readonly string[], flags: ProxyConfigFlags): Pro
   }
 }
 
-function fromAdmin(url: string): Promise<PublishedSnapshot> {
+function fromAdmin(written: string): Promise<PublishedSnapshot> {
+  const url = written.includes('://') ? written : `http://${written}`;
+  if (!URL.canParse(url) || new URL(url).protocol !== 'http:')
+    throw new CommandError(USAGE, `--admin ${written}: expected a URL, as in http://127.0.0.1:15000`);
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => reject(new CommandError(UNREACHABLE, `${url}: ${why}`));
     const request = get(new URL('/config_dump?include_eds', url), (response) => {

@@ -3,6 +3,7 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import type { BoundListener } from '../gateway/run.js';
 
+/** The content of `--ready-file`. */
 export interface ReadyFacts {
   readonly pid: number;
   readonly listeners: readonly BoundListener[];
@@ -10,6 +11,7 @@ export interface ReadyFacts {
   readonly admin: string | null;
 }
 
+/** Written beside and renamed into place, so that a reader never sees half of it. */
 export async function writeReadyFile(file: string, facts: ReadyFacts): Promise<void> {
   const temporary = `${file}.${process.pid}.tmp`;
   try {

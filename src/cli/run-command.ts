@@ -1,4 +1,5 @@
 // `postern run`: serve, with hot reload, an access log, a ready file and an orderly end.
+import net from 'node:net';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { Command, Option } from 'commander';
@@ -12,11 +13,21 @@ import { renderDiagnostics } from '../diagnostics/render.js';
 import { type CompileOptions, ConfigError } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { type ReloadResult, type RunningGateway, runGateway } from '../gateway/run.js';
-import { readSources } from '../gateway/sources.js';
+import { readSources, readStdin } from '../gateway/sources.js';
+import { statsFilter } from '../gateway/stats-filter.js';
 import { type Watch, watchSources } from '../gateway/watch.js';
 import { CertificateFiles } from './client-material.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
-import { BAD_INPUT, CommandError, INTERRUPTED, NOT_PERMITTED, OK, PORT_IN_USE, USAGE } from './exit-codes.js';
+import {
+  BAD_INPUT,
+  CommandError,
+  INTERRUPTED,
+  NOT_FOUND,
+  NOT_PERMITTED,
+  OK,
+  PORT_IN_USE,
+  USAGE,
+} from './exit-codes.js';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.js';
 import { writeReadyFile } from './ready-file.js';
 import { type ClientMaterial, hostRows, renderStart } from './start-table.js';
@@ -70,7 +81,8 @@ export function runCommand(): Command {
       if (!Number.isInteger(concurrency) || concurrency < 1)
         throw new CommandError(USAGE, `--concurrency ${flags.concurrency}: expected a number from 1`);
       if (concurrency > 1 && !isWorker()) {
-        process.exitCode = await runWorkers(concurrency, flags.readyFile);
+        const input = configPaths(paths, flags).includes('-') ? await readStdin() : '';
+        process.exitCode = await runWorkers(concurrency, flags.readyFile, input);
         return;
       }
       process.exitCode = await serve(paths, flags);
@@ -87,6 +99,8 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
   const fetchTimeout =
     flags.initialFetchTimeout === undefined ? 0 : duration('--initial-fetch-timeout', flags.initialFetchTimeout);
   const adminAddress = parseAdmin(flags.admin);
+  if (net.isIP(flags.address) === 0 && flags.address !== 'localhost')
+    throw new CommandError(USAGE, `--address ${flags.address}: expected an IP address of this machine`);
   // Standard input can be read once only; the rest is read again at each reload.
   let sources = await loadSources(files);
   const fixed = sources.filter((source) => source.file === '-');
@@ -114,7 +128,20 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
     if (refusal !== undefined) log.warn(`accessLogFormat: ${refusal}`);
   };
   configureLog();
+  warnOfUnusedPorts(flags.port, gateway, log);
   const signals = new Signals();
+  const announce = async (admin: string | null): Promise<void> => {
+    failOnUnbound(gateway);
+    if (isTalking()) process.stderr.write(await startText(gateway, files, certificates, flags.workloadCerts));
+    if (flags.readyFile !== undefined && !isWorker()) {
+      await writeReadyFile(flags.readyFile, { pid: process.pid, listeners: gateway.listeners, admin }).catch(
+        (error: Error) => {
+          throw new CommandError(NOT_FOUND, `cannot write ${flags.readyFile}: ${error.message}`);
+        },
+      );
+    }
+    reportReady(gateway.listeners, admin);
+  };
   // With zero listeners nothing else would keep the process up.
   const alive = setInterval(() => {}, 1 << 30);
   let admin: AdminServer | undefined;
@@ -125,17 +152,6 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
       process.stderr.write(summary(gateway, files));
     }
     if (adminAddress !== undefined && isTalking()) admin = await openAdmin(adminAddress, gateway);
-    await Promise.race([gateway.settled, signals.first]);
-    failOnUnbound(gateway);
-    if (isTalking()) process.stderr.write(await startText(gateway, files, certificates));
-    if (flags.readyFile !== undefined && !isWorker()) {
-      await writeReadyFile(flags.readyFile, {
-        pid: process.pid,
-        listeners: gateway.listeners,
-        admin: admin?.address ?? null,
-      });
-    }
-    reportReady(gateway.listeners, admin?.address ?? null);
     const reload = (): Promise<void> =>
       gateway.reload().then(
         (result) => {
@@ -147,8 +163,11 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
             `reload failed, the running configuration stays: ${error instanceof Error ? error.message : String(error)}`,
           ),
       );
+    // Before all has settled: a Secret that appears is what the listeners may be waiting for.
     if (flags.watch) watch = watchSources(files, sources, reload);
     process.on('SIGHUP', reload);
+    await Promise.race([gateway.settled, signals.first]);
+    if (gateway.state !== 'initializing') await announce(admin?.address ?? null);
     await signals.first;
     log.info(`draining for ${flags.drainTime}, a second signal ends at once`);
     await Promise.race([gateway.close(drainTime), signals.second.then(() => process.exit(INTERRUPTED))]);
@@ -196,12 +215,23 @@ function isTalking(): boolean {
 function failOnUnbound(gateway: RunningGateway): void {
   const failed = gateway.applied.failed[0];
   if (failed === undefined) return;
-  const where = `${failed.address}:${failed.port}`;
-  if (failed.code === 'EADDRINUSE')
-    throw new CommandError(PORT_IN_USE, `${where} is in use; bind elsewhere with --port ${failed.port}=PORT`);
-  if (failed.code === 'EACCES')
-    throw new CommandError(NOT_PERMITTED, `not permitted to bind ${where}; use --port ${failed.port}=PORT`);
-  throw new CommandError(PORT_IN_USE, `cannot bind ${where}: ${failed.code}`);
+  const elsewhere = `bind it elsewhere with --port ${failed.port}=PORT`;
+  const said = gateway.applied.failed.map(bindFailure).join('; ');
+  if (failed.code === 'EADDRINUSE') throw new CommandError(PORT_IN_USE, `${said}; ${elsewhere}`);
+  if (failed.code === 'EACCES') throw new CommandError(NOT_PERMITTED, `${said}; ${elsewhere}`);
+  if (failed.code === 'EADDRNOTAVAIL') throw new CommandError(USAGE, `${said}; --address wants one of this machine`);
+  throw new CommandError(PORT_IN_USE, said);
+}
+
+function bindFailure({ name, tried, code }: RunningGateway['applied']['failed'][number]): string {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `${tried} is in use (listener ${name})`;
+    case 'EACCES':
+      return `not permitted to bind ${tried} (listener ${name})`;
+    default:
+      return `cannot bind ${tried} (listener ${name}): ${code}`;
+  }
 }
 
 async function openAdmin(address: { host: string; port: number }, gateway: RunningGateway): Promise<AdminServer> {
@@ -211,7 +241,7 @@ async function openAdmin(address: { host: string; port: number }, gateway: Runni
       gateway,
       version,
       clusters: () => renderClusters(gateway.running.clusters),
-      stats: (filter) => renderStats(filter),
+      stats: (filter) => renderStats(filter === undefined || filter === '' ? undefined : statsFilter(filter)),
       prometheus: () => renderPrometheus(),
     });
   } catch (error) {
@@ -243,6 +273,7 @@ async function startText(
   gateway: RunningGateway,
   files: readonly string[],
   certificates: DevelopmentCertificates,
+  workloadCerts: string | undefined,
 ): Promise<string> {
   const { snapshot, compiled } = gateway;
   const found = await CertificateFiles.find(files);
@@ -251,26 +282,45 @@ async function startText(
       (secret) => name === `kubernetes://${secret}` || name === `kubernetes://${secret}-cacert`,
     );
   const usesOurs = compiled.developmentSecrets.length > 0;
-  if (usesOurs) await certificates.client();
+  const rows = hostRows(snapshot, gateway.listeners, compiled.stubbed);
+  // A member of the mesh: whoever its root has signed, such as the gateway itself.
+  const member =
+    workloadCerts === undefined
+      ? certificates.clientFiles()
+      : { cert: path.join(workloadCerts, 'cert.pem'), key: path.join(workloadCerts, 'key.pem') };
+  const isMesh = rows.some((row) => row.mode === 'ISTIO_MUTUAL');
+  if (usesOurs || (isMesh && workloadCerts === undefined)) await certificates.client();
   const material = (row: { certificate: string | undefined; clientCa: string | undefined }): ClientMaterial => {
     const beside = found.materialFor(
       row.certificate === undefined ? undefined : snapshot.secrets[row.certificate],
       row.clientCa === undefined ? undefined : snapshot.secrets[row.clientCa],
     );
     const caFile = isOurs(row.certificate) ? certificates.caFile() : beside.caFile;
-    const client = isOurs(row.clientCa) ? certificates.clientFiles() : beside;
+    const client = row.clientCa === 'ROOTCA' ? member : isOurs(row.clientCa) ? certificates.clientFiles() : beside;
     return {
+      names: beside.names ?? [],
       ...(caFile === undefined ? {} : { caFile }),
       ...(client?.cert === undefined || client.key === undefined ? {} : { cert: client.cert, key: client.key }),
     };
   };
-  return `\n${renderStart(hostRows(snapshot, gateway.listeners), material, { caFile: usesOurs ? certificates.caFile() : undefined })}\n`;
+  if (rows.length === 0) return `\nno host is served: ${whyNone(gateway)}\n\n`;
+  return `\n${renderStart(rows, material, { caFile: usesOurs ? certificates.caFile() : undefined })}\n`;
+}
+
+function whyNone({ compiled, snapshot, listeners }: RunningGateway): string {
+  const { namespace, labels } = compiled.context.proxy;
+  const gateways = compiled.store.all('Gateway').length;
+  if (gateways === 0) return 'no Gateway is loaded';
+  if (listeners.length > 0) return 'no rule is bound to a server of a Gateway';
+  if (snapshot.listeners.length > 0) return 'Envoy refuses every listener';
+  const written = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return `${gateways === 1 ? 'the Gateway that is loaded selects' : `the ${gateways} Gateways that are loaded select`} another workload than ${namespace} with ${written.join(', ')} (--gateway-label, --gateway-namespace)`;
 }
 
 function reportReload(result: ReloadResult, sources: readonly Source[], log: Logger): void {
   if (result.kind === 'refused') {
     process.stderr.write(renderDiagnostics(result.diagnostics, sources));
-    for (const { address, port, code } of result.failed) log.error(`cannot bind ${address}:${port}: ${code}`);
+    for (const failure of result.failed) log.error(bindFailure(failure));
     log.error('the change has errors: the running configuration stays');
     return;
   }
@@ -291,6 +341,20 @@ function parsePorts(written: readonly string[]): ReadonlyMap<number, number> {
     ports.set(Number(match[1]), Number(match[2]));
   }
   return ports;
+}
+
+function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, log: Logger): void {
+  const ports = new Set(
+    gateway.snapshot.listeners.flatMap(({ listener }) =>
+      listener !== undefined && 'socket_address' in listener.address
+        ? [listener.address.socket_address.port_value]
+        : [],
+    ),
+  );
+  for (const port of parsePorts(written).keys()) {
+    if (ports.has(port) || ports.has(gateway.servicePorts.get(port) ?? port)) continue;
+    log.warn(`--port ${port}: no server of a Gateway has this port`);
+  }
 }
 
 function parseAdmin(written: string): { host: string; port: number } | undefined {

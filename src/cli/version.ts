@@ -1,6 +1,7 @@
 // The version of this package, read from its package.json once.
 import { readFileSync } from 'node:fs';
 
+/** Of package.json. */
 export const version: string = readVersion();
 
 function readVersion(): string {

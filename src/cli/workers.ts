@@ -25,21 +25,34 @@ export function reportReady(listeners: readonly BoundListener[], admin: string |
   if (cluster.isWorker) process.send?.({ kind: 'ready', listeners, admin } satisfies ReadyMessage);
 }
 
-/** Runs this command line in N workers; resolves with the exit code when all have ended. */
-export async function runWorkers(count: number, readyFile: string | undefined): Promise<number> {
+/**
+ * Runs this command line in N workers; resolves with the exit code when all have ended. `input` is what each of them
+ * finds on its standard input.
+ */
+export async function runWorkers(count: number, readyFile: string | undefined, input: string): Promise<number> {
   cluster.schedulingPolicy = cluster.SCHED_NONE;
+  cluster.setupPrimary({ stdio: ['pipe', 'inherit', 'inherit', 'ipc'] });
   const ready = new Map<number, ReadyMessage>();
   let code = OK;
   let ending = false;
-  const end = (signal: NodeJS.Signals): void => {
-    ending = true;
+  const send = (signal: NodeJS.Signals): void => {
     for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal);
   };
+  const end = (signal: NodeJS.Signals): void => {
+    ending = true;
+    send(signal);
+  };
+  // Who reloads by hand knows this process only.
+  process.on('SIGHUP', () => send('SIGHUP'));
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
   const workers = Array.from({ length: count }, (_, index) =>
     cluster.fork({ [ROLE]: index === 0 ? 'first' : 'other' }),
   );
+  for (const worker of workers) {
+    worker.process.stdin?.on('error', () => {}); // ended before it read: its exit code says why
+    worker.process.stdin?.end(input);
+  }
   await Promise.all(
     workers.map(
       (worker) =>

@@ -1,6 +1,7 @@
 // Kinds that change what a real ingress gateway does and that postern does not emulate. Everything else that is not
 // read (Deployment, ServiceAccount, …) is none of a gateway's business.
 
+/** API group → kinds; each is warned about where it is written. */
 export const KINDS_NOT_EMULATED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ['networking.istio.io', new Set(['EnvoyFilter', 'ProxyConfig', 'Sidecar', 'WorkloadGroup'])],
   ['security.istio.io', new Set(['AuthorizationPolicy', 'RequestAuthentication'])],

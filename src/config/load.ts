@@ -6,6 +6,7 @@ import {
   NameMissing,
   NotAnObject,
   ObjectReplaced,
+  ProxyConfigOfWorkload,
   UnknownKind,
   YamlDuplicateKey,
   YamlSyntax,
@@ -16,6 +17,7 @@ import { hideEncoded } from '../diagnostics/secret-mask.js';
 import { type DecodeContext, Place } from './decode/place.js';
 import type { KindDefinition } from './fields/common.js';
 import { KIND_DEFINITIONS } from './fields.js';
+import { proxyConfigAnnotation } from './gateway-workload.js';
 import { isGroupOfIstio, KINDS_NOT_EMULATED } from './known-kinds.js';
 import { LoadedResource } from './loaded-resource.js';
 import { loadMeshConfig, mergeMeshConfig, meshConfigMapText } from './mesh-config-source.js';
@@ -35,6 +37,7 @@ export interface Source {
   readonly named: boolean;
 }
 
+/** What else counts beside the texts. */
 export interface LoadOptions {
   /** Of objects that name none; default 'default'. */
   readonly namespace?: string;
@@ -54,6 +57,7 @@ export interface LoadCounts {
   readonly skipped: SkippedCounts;
 }
 
+/** Documents that were passed over without being wrong. */
 export interface SkippedCounts {
   /** Documents in folders without apiVersion and kind. */
   readonly noKind: number;
@@ -64,6 +68,7 @@ export interface SkippedCounts {
   readonly otherByKind: Readonly<Record<string, number>>;
 }
 
+/** The store holds what is free of errors; the diagnostics say what is not. */
 export interface LoadResult {
   readonly store: Store;
   readonly diagnostics: readonly Diagnostic[];
@@ -157,6 +162,9 @@ class Loader {
   private loadKind(root: YamlNode, file: SourceFile, { apiVersion, kind }: TypeMeta): void {
     const { group, version } = splitApiVersion(apiVersion);
     const definition = definitionOf(kind, group);
+    const annotation = proxyConfigAnnotation(root, kind);
+    if (annotation !== undefined)
+      this.report(ProxyConfigOfWorkload, file.origin(annotation.keySpan, this.nameOf(root, kind)), {});
     if (definition?.versions.includes(version) === true) {
       this.decode(root, file, definition, apiVersion);
       return;

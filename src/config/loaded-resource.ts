@@ -12,6 +12,7 @@ import {
 import type { SourceFile } from './source-file.js';
 import { type Span, spanAt, type YamlNode } from './yaml/tree.js';
 
+/** A decoded object that still knows where each of its fields is written. */
 export class LoadedResource<K extends Kind = Kind> implements Resource<K> {
   readonly kind: K;
   readonly apiVersion: string;

@@ -3,6 +3,7 @@ import type { Origin } from '../diagnostics/origin.js';
 import { LineIndex } from './yaml/line-index.js';
 import type { Span } from './yaml/tree.js';
 
+/** A text with its name: turns spans into origins. */
 export class SourceFile {
   readonly name: string;
   /** Without a byte order mark. */

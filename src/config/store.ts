@@ -1,7 +1,9 @@
 // The loaded configuration: typed resources, immutable, by kind, namespace and name.
 import type { MeshConfig } from './model/mesh-config.js';
 import type { Kind, Resource } from './model/resource.js';
+import { compareText } from './text-order.js';
 
+/** All resources of a configuration; frozen. */
 export interface Store {
   /** In the order in which Istio looks at them: creationTimestamp, then name, then namespace (spec gateway.md §2.2). */
   all<K extends Kind>(kind: K): readonly Resource<K>[];
@@ -40,13 +42,9 @@ function keyOf(kind: Kind, namespace: string, name: string): string {
 function byAge(a: Resource, b: Resource): number {
   return (
     Math.floor(a.metadata.creationTimestamp / 1000) - Math.floor(b.metadata.creationTimestamp / 1000) ||
-    compare(a.metadata.name, b.metadata.name) ||
-    compare(a.metadata.namespace, b.metadata.namespace)
+    compareText(a.metadata.name, b.metadata.name) ||
+    compareText(a.metadata.namespace, b.metadata.namespace)
   );
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 const KINDS: readonly Kind[] = [

@@ -2,6 +2,7 @@
 // replay passes one whose `listen` and `connect` translate configured addresses to ports of the operating system.
 import type net from 'node:net';
 
+/** Where a listener wants to be bound. */
 export interface ListenAddress {
   /** As configured: '0.0.0.0', '127.0.0.3', or a unix socket path in `path`. */
   readonly host: string;
@@ -9,10 +10,12 @@ export interface ListenAddress {
   readonly path?: string;
 }
 
+/** A timer that has not run out. */
 export interface Timer {
   cancel(): void;
 }
 
+/** Everything that the data plane asks of the world; tests and the golden replay pass their own. */
 export interface Environment {
   /** Wall clock, milliseconds since the epoch, fractions allowed. */
   readonly now: () => number;

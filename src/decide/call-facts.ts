@@ -16,6 +16,7 @@ import type { RequestFacts } from './request-decision.js';
 
 const CLIENT = { address: '127.0.0.1', port: 0 };
 
+/** What the listener would learn of this call's connection. */
 export function connectionFactsOf(call: Call, listener: string, port: number): ConnectionFacts {
   const isTls = usesTls(call);
   return {
@@ -28,6 +29,7 @@ export function connectionFactsOf(call: Call, listener: string, port: number): C
   };
 }
 
+/** True for `tls` and `mtls`. */
 export function usesTls(call: Call): boolean {
   return call.tls !== undefined && call.tls !== 'plaintext';
 }
@@ -59,6 +61,7 @@ export type HeadOfCall =
   | { readonly kind: 'refused'; readonly reply: LocalReply }
   | { readonly kind: 'closed'; readonly flag: 'DPE' | 'DR'; readonly details: string };
 
+/** The request as the codec would hand it on, or what the codec answers instead. */
 export function requestFactsOf(
   call: Call,
   connection: ConnectionFacts,

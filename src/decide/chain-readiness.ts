@@ -3,12 +3,14 @@
 import {
   CERTIFICATE_HASH,
   type CommonTlsContext,
+  CRL_FILE_PREFIX,
   type FilterChain,
   type Secret,
   type Snapshot,
   SPKI_HASH,
 } from '../xds/index.js';
 
+/** `notReady` is Envoy's "Secret is not supplied by SDS". */
 export type ChainReadiness = 'ready' | 'notReady';
 
 /**
@@ -51,7 +53,7 @@ function hasValidation(context: CommonTlsContext, secrets: Readonly<Record<strin
   if (combined === undefined) return true;
   if (secrets[combined.validation_context_sds_secret_config.name]?.kind !== 'validation_context') return false;
   const { crl, verify_certificate_hash: hashes, verify_certificate_spki: spkis } = combined.default_validation_context;
-  if (crl !== undefined && secrets[`file-crl:${crl.filename}`]?.kind !== 'validation_context') return false;
+  if (crl !== undefined && secrets[`${CRL_FILE_PREFIX}${crl.filename}`]?.kind !== 'validation_context') return false;
   // Envoy refuses the whole context for a pin that is none.
   return (hashes ?? []).every((pin) => CERTIFICATE_HASH.test(pin)) && (spkis ?? []).every((pin) => SPKI_HASH.test(pin));
 }

@@ -338,7 +338,7 @@ function hasFilter(manager: HttpConnectionManager, name: string): boolean {
   return false;
 }
 
-/** `proxyHeaders.envoyDebugHeaders.disabled`: the router adds no `x-envoy-…` of its own. */
+/** `suppress_envoy_headers`: the router adds no `x-envoy-…` of its own. */
 function isSilent(manager: HttpConnectionManager): boolean {
   for (const filter of manager.http_filters) {
     if (filter.name === ROUTER_FILTER) return filter.typed_config?.['suppress_envoy_headers'] === true;

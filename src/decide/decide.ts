@@ -16,13 +16,16 @@ import {
 } from '../xds/index.js';
 import { connectionFactsOf, requestFactsOf, tlsFactsOf, usesTls } from './call-facts.js';
 import { chainReadiness } from './chain-readiness.js';
+import { demandsCertificate } from './client-certificate.js';
 import { decideConnection } from './decide-connection.js';
 import { decideRequest } from './decide-request.js';
 import type { Call, Decision, ErrorClass, TrailStep } from './decision.js';
 import { determinedEndpoint, hasUsableEndpoint } from './determined-endpoint.js';
 import type { RequestDecision, RequestFacts } from './request-decision.js';
 import { buildSnapshotIndex, type ListenerIndex, type SnapshotIndex } from './snapshot-index.js';
+import { chooseTcpCluster } from './tcp-cluster.js';
 
+/** What a call leaves open. */
 export interface DecideOptions {
   /** Service port → container port, where that is unambiguous: `443 → 8443`. */
   readonly servicePorts?: ReadonlyMap<number, number>;
@@ -116,7 +119,7 @@ class CallDecider {
       this.step('tls', 'closed', 'plaintext to a chain that terminates TLS');
       return 'tls_error';
     }
-    if (this.call.tls === 'tls' && demandsCertificate(chain)) {
+    if (this.call.tls === 'tls' && refusesWithoutCertificate(chain)) {
       this.step('tls', 'refused', 'the client presents no certificate');
       return 'mtls_error';
     }
@@ -126,8 +129,10 @@ class CallDecider {
   private decideTcp(proxy: TcpProxy): Decision {
     const weighted = (proxy.weighted_clusters?.clusters ?? []).map(({ name, weight }) => ({ cluster: name, weight }));
     if (weighted.length > 1) this.decision.weightedClusters = weighted;
-    const name = proxy.cluster ?? pick(weighted, this.random());
-    return this.endAtCluster(name, undefined);
+    return this.endAtCluster(
+      chooseTcpCluster(proxy, () => this.random()),
+      undefined,
+    );
   }
 
   private decideHttp(
@@ -277,26 +282,11 @@ class CallDecider {
   }
 }
 
-function pick(weighted: readonly { readonly cluster: string; readonly weight: number }[], random: number): string {
-  const total = weighted.reduce((sum, { weight }) => sum + weight, 0);
-  let end = 0;
-  for (const { cluster, weight } of weighted) {
-    end += weight;
-    if (Math.floor(random * total) < end) return cluster;
-  }
-  return weighted.at(-1)?.cluster ?? '';
-}
-
-/** Envoy's rule for a missing client certificate (spec gateway.md §7.3). */
-function demandsCertificate(chain: FilterChain): boolean {
+function refusesWithoutCertificate(chain: FilterChain): boolean {
   const config = chain.transport_socket?.typed_config;
-  const context = config?.common_tls_context;
-  const rules = context?.combined_validation_context?.default_validation_context ?? context?.validation_context;
+  const rules = config?.common_tls_context.combined_validation_context?.default_validation_context;
   if (config === undefined || rules === undefined) return false;
-  if (config.require_client_certificate) return true;
-  if (rules.trust_chain_verification === 'ACCEPT_UNTRUSTED') return false;
-  const lists = [rules.match_subject_alt_names, rules.verify_certificate_spki, rules.verify_certificate_hash];
-  return lists.some((list) => (list?.length ?? 0) > 0);
+  return demandsCertificate(config.require_client_certificate, rules);
 }
 
 function errorOfReply(reply: LocalReply, status: number, decision: RequestDecision): ErrorClass | undefined {

@@ -1,5 +1,6 @@
 // Call and Decision: a question to the gateway and its answer without a socket (published API, see index.ts).
 
+/** A question to the gateway. */
 export interface Call {
   /** The port the client dials: the container port (8443), or the Service's (443) where that is unambiguous. */
   readonly port: number;
@@ -17,6 +18,7 @@ export interface Call {
   readonly random?: number;
 }
 
+/** What a client would see instead of an answer, or with it. */
 export type ErrorClass =
   | 'no_listener'
   | 'no_filter_chain'
@@ -33,6 +35,7 @@ export type ErrorClass =
   | 'upstream_reset'
   | 'timeout';
 
+/** One step on the way to a decision. */
 export interface TrailStep {
   readonly stage: string;
   readonly verdict: string;
@@ -40,6 +43,7 @@ export interface TrailStep {
   readonly at?: { readonly file: string; readonly line: number };
 }
 
+/** What the gateway would do; fields that no step reached are absent. */
 export interface Decision {
   readonly listener?: string;
   /** 'NAMESPACE/GATEWAY:PORTNAME [server names]'. */

@@ -27,6 +27,7 @@ export interface CompiledDestination {
   readonly responseOperations: HeaderOperations | undefined;
 }
 
+/** A route with everything that can be worked out before a request comes. */
 export interface CompiledRoute {
   readonly route: Route;
   /** Of the route or of its redirect. */
@@ -50,6 +51,7 @@ export interface CompiledForward {
   readonly fault: HttpFault | undefined;
 }
 
+/** A virtual host whose routes are compiled. */
 export interface CompiledVirtualHost {
   readonly virtualHost: VirtualHost;
   readonly domains: readonly string[];
@@ -68,6 +70,7 @@ export interface RouteConfigIndex {
 /** Thrown inside this file only: Envoy takes a table as a whole or not at all. */
 class RefusedTable extends Error {}
 
+/** One route configuration, compiled: authority to virtual host, request to route. */
 export class RouteTable implements RouteConfigIndex {
   readonly config: RouteConfiguration;
   readonly refused: boolean;

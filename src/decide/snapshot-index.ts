@@ -22,6 +22,7 @@ export interface ListenerIndex {
   find(facts: ConnectionFacts): FilterChain | undefined;
 }
 
+/** A snapshot compiled for lookup; shared by all connections. */
 export interface SnapshotIndex {
   readonly snapshot: Snapshot;
   readonly listeners: ReadonlyMap<string, ListenerIndex>;

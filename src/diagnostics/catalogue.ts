@@ -231,6 +231,15 @@ export const FieldNotEmulated: MessageType = {
   explanation: 'Istio would act on this field and postern does not, so the real gateway may answer differently.',
 };
 
+export const ProxyConfigOfWorkload: MessageType = {
+  code: 'PST0135',
+  severity: 'warning',
+  template: 'the annotation proxy.istio.io/config of a gateway is not read',
+  explanation:
+    'istiod lays the ProxyConfig of this annotation over the one of the mesh for the pods that have it. postern takes the workload of the gateway from its flags and does not look at Deployments and Pods for it.',
+  help: 'put these settings under defaultConfig in the file of --mesh-config',
+};
+
 export const MeshConfigNotRead: MessageType = {
   code: 'PST0132',
   severity: 'error',
@@ -368,8 +377,16 @@ export const NoSecretAvailable: MessageType = {
 export const ConnectionSettingNotEmulated: MessageType = {
   code: 'PST0213',
   severity: 'warning',
-  template: 'connectionSettings.{setting} is not emulated and has no effect here',
-  explanation: 'A field of ProxyConfig.connectionSettings that postern does not know. The real gateway may apply it.',
+  template: 'connectionSettings.{setting} is set by the profile EDGE and not emulated: it has no effect here',
+  explanation: 'A value that the profile of ProxyConfig.connectionSettings brings along. The real gateway applies it.',
+};
+
+export const TlsAlgorithmUnavailable: MessageType = {
+  code: 'PST0215',
+  severity: 'warning',
+  template: '{field}: {name} is left out where the OpenSSL of this Node does not have it',
+  explanation:
+    'Envoy brings its own BoringSSL, postern uses what comes with Node. Without the algorithm clients that insist on it are refused here.',
 };
 
 export const NoVirtualServiceBound: MessageType = {

@@ -2,6 +2,7 @@
 import type { Origin } from './origin.js';
 import { maskSecrets } from './secret-mask.js';
 
+/** A source line and the marks below it. */
 export interface CodeFrame {
   readonly line: number;
   /** The line, or the part of a very long one around the place. */

@@ -1,11 +1,13 @@
 // A diagnostic: a code, a place and one message. Printing is `render.ts`, texts are `catalogue.ts`.
 import type { Origin } from './origin.js';
 
+/** Errors stop everything, warnings and infos nothing. */
 export type Severity = 'error' | 'warning' | 'info';
 
 /** Who in a cluster would have refused the object: unknown kind, strict decoding, CRD schema, istiod's webhook. */
 export type RefusedBy = 'kind' | 'strict' | 'schema' | 'webhook';
 
+/** Something that is worth a line, with its place where it has one. */
 export interface Diagnostic {
   readonly code: string;
   readonly severity: Severity;
@@ -29,6 +31,7 @@ export interface MessageType {
   readonly help?: string;
 }
 
+/** What a reporter adds to a message type. */
 export interface DiagnosticDetails {
   readonly label?: string;
   readonly help?: string;
@@ -74,6 +77,7 @@ export function collect(into: Diagnostic[]): Reporter {
   };
 }
 
+/** True when the configuration cannot be used. */
 export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((diagnostic) => diagnostic.severity === 'error');
 }

@@ -1,5 +1,6 @@
 // Where something was written. Line and column are 1-based; the end is exclusive.
 
+/** A place in a file; lines and columns from 1, the end exclusive. */
 export interface Origin {
   /** As given on the command line or found below a folder; '-' for standard input. */
   readonly file: string;

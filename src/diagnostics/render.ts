@@ -12,6 +12,7 @@ export type SourceTexts =
   | ((file: string) => string | undefined)
   | readonly { readonly file: string; readonly text: string }[];
 
+/** How to print. */
 export interface RenderOptions {
   /** ANSI colours; default false. */
   readonly color?: boolean;
@@ -107,6 +108,7 @@ export interface DiagnosticJson {
   readonly refusedBy?: RefusedBy;
 }
 
+/** Label and help are for people and left out. */
 export function diagnosticToJson(diagnostic: Diagnostic): DiagnosticJson {
   const { code, severity, message, origin, refusedBy } = diagnostic;
   return {

@@ -3,6 +3,7 @@ import { type HashPolicy, parseDuration, renderSocketAddress, type SocketAddress
 import { combineHashes, xxHash64 } from '../xds/xx-hash.js';
 import type { RequestHead } from './request-head.js';
 
+/** What the hash policies of a route make of a request. */
 export interface RequestHash {
   /** `undefined`: no policy had anything to hash, the host is drawn at random. */
   readonly hash: bigint | undefined;

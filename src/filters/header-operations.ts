@@ -12,6 +12,7 @@ interface CompiledOption {
   readonly overwrite: boolean;
 }
 
+/** One block of additions and removals, compiled; applied in the order in which Envoy does it. */
 export class HeaderOperations {
   private readonly removals: readonly string[];
   private readonly options: readonly CompiledOption[];

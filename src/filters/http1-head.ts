@@ -3,6 +3,7 @@
 import type { HttpConnectionManager } from '../xds/index.js';
 import { type CodecError, codecError, type LocalReply } from './local-reply.js';
 
+/** A request's head, split into its parts and no more. */
 export interface Http1Head {
   readonly method: string;
   /** As in the request line. */
@@ -12,6 +13,7 @@ export interface Http1Head {
   readonly isTls: boolean;
 }
 
+/** What the head says, or the codec's reply to it. */
 export type Http1HeadOutcome =
   | {
       readonly kind: 'head';
@@ -26,6 +28,7 @@ export type Http1HeadOutcome =
 
 /** Request line and headers together, in bytes. */
 export const MAX_HEAD_BYTES = 61_440;
+/** Envoy's default; one more is refused. */
 export const MAX_HEADER_LINES = 100;
 
 /** The parser's fixed list, case-sensitive. */
@@ -37,6 +40,7 @@ const METHODS: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** The first thing that is wrong decides the reply; size comes before everything else. */
 export function checkHttp1Head(
   head: Http1Head,
   options: HttpConnectionManager['common_http_protocol_options'],

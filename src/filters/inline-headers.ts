@@ -52,10 +52,12 @@ const RESPONSE_INLINE: ReadonlySet<string> = new Set([
   'x-request-id',
 ]);
 
+/** `name` is lower case. */
 export function isInlineRequestHeader(name: string): boolean {
   return REQUEST_INLINE.has(name);
 }
 
+/** `name` is lower case. */
 export function isInlineResponseHeader(name: string): boolean {
   return RESPONSE_INLINE.has(name);
 }

@@ -44,7 +44,6 @@ export const PER_TRY_TIMEOUT: LocalReply = reply(504, 'upstream request timeout'
 
 // Timers of the connection manager (§3.10).
 export const REQUEST_TIMEOUT: LocalReply = reply(408, 'request timeout', 'request_overall_timeout');
-export const REQUEST_HEADERS_TIMEOUT: LocalReply = reply(408, 'request header timeout', 'request_header_timeout');
 
 /** The stream idle timer: 408 while the request is not complete, else 504. */
 export function streamIdleTimeout(requestComplete: boolean): LocalReply {

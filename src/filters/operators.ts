@@ -17,6 +17,7 @@ export interface StreamState {
   readonly bytesReceived: number;
 }
 
+/** The state of a stream before there is a response. */
 export const UNANSWERED: StreamState = {
   responseCode: 0,
   flags: '',
@@ -26,6 +27,7 @@ export const UNANSWERED: StreamState = {
   bytesReceived: 0,
 };
 
+/** What `%OPERATORS%` can speak of. */
 export interface OperatorFacts {
   readonly request: RequestHead;
   /** `status` of the response as sent on; absent for request headers. */

@@ -1,6 +1,7 @@
 // What the connection manager does to a path before anything matches it (spec dataplane.md §3.5). Only the part before
 // `?` is touched. Texts hold one character per byte.
 
+/** The connection manager's settings that count. */
 export interface PathNormalizationSettings {
   readonly normalize_path: boolean;
   readonly merge_slashes?: boolean;

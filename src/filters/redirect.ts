@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<NonNullable<RedirectAction['response_code']>, numb
   PERMANENT_REDIRECT: 308,
 };
 
+/** 301 where the route does not say. */
 export function redirectStatus(action: RedirectAction): number {
   return STATUS[action.response_code ?? 'MOVED_PERMANENTLY'];
 }

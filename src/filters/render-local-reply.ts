@@ -30,6 +30,7 @@ export const UNKNOWN_REQUEST: ReplyFacts = {
   isUpgrade: false,
 };
 
+/** What a reply depends on beside itself. */
 export interface LocalReplyContext {
   readonly facts: ReplyFacts;
   /** RFC 1123 date. */
@@ -43,6 +44,7 @@ export interface LocalReplyContext {
     | undefined;
 }
 
+/** A reply as it goes out; `body` is absent where none may follow. */
 export interface RenderedReply {
   readonly status: number;
   /** In Envoy's order, framing included on HTTP/1 (`content-length` or `transfer-encoding`). */

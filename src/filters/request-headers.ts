@@ -38,6 +38,7 @@ const EDGE_REMOVED: ReadonlySet<string> = new Set([
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set(['keep-alive', 'proxy-connection', 'transfer-encoding']);
 
+/** What the connection manager adds of its own. */
 export interface RequestMutationContext {
   /** A lower-case UUIDv4. */
   readonly uuid: () => string;
@@ -55,7 +56,7 @@ export function requestedUpgrade(head: RequestHead): string | undefined {
 }
 
 /** Tokens of `Connection`, lower case, empty ones left out. */
-export function connectionTokens(headers: HeaderMap): string[] {
+function connectionTokens(headers: HeaderMap): string[] {
   const value = headers.get('connection');
   if (value === undefined) return [];
   return value

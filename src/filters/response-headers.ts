@@ -22,6 +22,7 @@ export interface ResponseRules {
   readonly silent: boolean;
 }
 
+/** Before a route is found there is nothing to apply. */
 export const NO_RESPONSE_RULES: ResponseRules = {
   setCookies: [],
   cors: [],
@@ -31,6 +32,7 @@ export const NO_RESPONSE_RULES: ResponseRules = {
   silent: false,
 };
 
+/** What the changes to a response depend on. */
 export interface UpstreamResponseContext {
   readonly request: RequestHead;
   readonly rules: ResponseRules;

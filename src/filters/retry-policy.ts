@@ -3,6 +3,7 @@
 import { type HeaderReader, PREVIOUS_HOSTS_PREDICATE, parseDuration, type RetryPolicy } from '../xds/index.js';
 import type { UpstreamResetReason } from './local-reply.js';
 
+/** A retry policy without its count. */
 export interface CompiledRetryPolicy {
   readonly on: ReadonlySet<string>;
   readonly statusCodes: ReadonlySet<number>;
@@ -29,6 +30,7 @@ const GRPC_CONDITIONS: ReadonlyMap<string, string> = new Map([
   ['14', 'unavailable'],
 ]);
 
+/** Words that Envoy does not know have no effect. */
 export function compileRetryPolicy(policy: RetryPolicy): CompiledRetryPolicy {
   let found = compiled.get(policy);
   if (found === undefined) {

@@ -8,6 +8,7 @@ export interface RewriteAction {
   readonly regex_rewrite?: { readonly pattern: { readonly regex: string }; readonly substitution: string };
 }
 
+/** Takes and gives a path with its query. */
 export type PathRewrite = (path: string) => string;
 
 /** `undefined` = the route does not rewrite. The query is kept in any case; nothing is normalised again. */

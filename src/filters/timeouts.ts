@@ -16,6 +16,7 @@ export interface RouteTimeouts {
 /** Envoy's own default of a route without a timeout; Istio always sets one. */
 const ENVOY_DEFAULT = 15_000;
 
+/** A malformed duration counts as none. */
 export function compileTimeouts(action: RouteAction): RouteTimeouts {
   return {
     route: action.timeout === undefined ? ENVOY_DEFAULT : (parseDuration(action.timeout) ?? 0),

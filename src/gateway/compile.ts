@@ -16,6 +16,7 @@ import { type DevelopmentCertificates, needsWorkloadIdentity } from './developme
 import type { Stubs } from './stubs.js';
 import { applyUpstreamMappings, type UpstreamMapping } from './upstream-mapping.js';
 
+/** What the flags and the library's options say about loading and translating. */
 export interface CompileOptions {
   /** Of objects that have none; default 'default'. */
   readonly namespace?: string | undefined;
@@ -41,6 +42,7 @@ export interface StandIns {
   readonly devCerts: boolean;
 }
 
+/** A configuration on its way to the data plane, with everything that was found on the way. */
 export interface Compiled {
   readonly load: LoadResult;
   readonly store: Store;

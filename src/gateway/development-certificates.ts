@@ -1,18 +1,26 @@
 // `--dev-certs`: a certificate for each credentialName that has no Secret, signed by a development CA, as if somebody
 // had created those Secrets. Made once per name and host list; a reload reuses them.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/development-ca.js';
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
 import type { GatewayProxy, WorkloadCertificates } from '../registry/push-context.js';
+import { readStoredPair } from './stored-pair.js';
 
+/** A Secret that nobody wrote, and the hosts that its certificate covers. */
 export interface DevelopmentSecret {
   readonly name: string;
   readonly hosts: readonly string[];
   readonly resource: Resource<'Secret'>;
 }
 
+/** How long another process may take between its key and its certificate: 50 times 20 ms. */
+const ATTEMPTS = 50;
+const PAUSE = 20;
+
+/** The development CA and what it has issued. Everything is made on first use; failures reject and are tried again. */
 export class DevelopmentCertificates {
   private readonly folder: string | undefined;
   private readonly issued = new Map<string, Promise<KeyPair>>();
@@ -92,6 +100,7 @@ export class DevelopmentCertificates {
     if (made === undefined) {
       made = make();
       this.issued.set(key, made);
+      // Whoever asked hears of the failure; the next one tries again.
       made.catch(() => this.issued.delete(key));
     }
     return made;
@@ -99,17 +108,21 @@ export class DevelopmentCertificates {
 
   private async stored(name: string, make: () => Promise<KeyPair>): Promise<KeyPair> {
     if (this.folder === undefined) return make();
-    const certFile = path.join(this.folder, `${name}.crt`);
-    const keyFile = path.join(this.folder, `${name}.key`);
-    try {
-      return { certificate: await readFile(certFile, 'utf8'), privateKey: await readFile(keyFile, 'utf8') };
-    } catch {
-      const pair = await make();
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      await writeWhole(keyFile, pair.privateKey, 0o600);
-      await writeWhole(certFile, pair.certificate, 0o644);
-      return pair;
+    const known = await readStoredPair(this.folder, name);
+    if (known !== undefined) return known;
+    const pair = await make();
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    // Several processes may start at once (`--concurrency`): the key that is there first counts for all.
+    if (!(await writeFirst(path.join(this.folder, `${name}.key`), pair.privateKey, 0o600))) {
+      for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+        const other = await readStoredPair(this.folder, name).catch(() => undefined);
+        if (other !== undefined) return other;
+        await wait(PAUSE);
+      }
+      await writeWhole(path.join(this.folder, `${name}.key`), pair.privateKey, 0o600);
     }
+    await writeWhole(path.join(this.folder, `${name}.crt`), pair.certificate, 0o644);
+    return pair;
   }
 }
 
@@ -179,6 +192,21 @@ function secretResource(
     origin: gateway.origin,
     at: () => gateway.origin,
   };
+}
+
+/** False when the file is there already. */
+async function writeFirst(file: string, text: string, mode: number): Promise<boolean> {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, text, { mode });
+  try {
+    await link(temporary, file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
 }
 
 async function writeWhole(file: string, text: string, mode: number): Promise<void> {

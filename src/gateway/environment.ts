@@ -3,7 +3,9 @@ import { randomFillSync } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import net from 'node:net';
 import type { Environment, ListenAddress, Timer } from '../dataplane/environment.js';
+import { isLoopback } from '../xds/index.js';
 
+/** Where listeners are really bound. */
 export interface BindSettings {
   /** Where wildcard listeners are bound; default 127.0.0.1. */
   readonly address: string;
@@ -13,6 +15,7 @@ export interface BindSettings {
   readonly otherwise?: number;
 }
 
+/** The real world: wall clock, Node's sockets and DNS. `bind` is asked at each `listen`, so ports may be set after this. */
 export function createEnvironment(bind: () => BindSettings): Environment {
   const uuids = new UuidSource();
   return {
@@ -78,11 +81,6 @@ function listen(
     const host = wildcard || !isLoopback(wanted.host) ? bind.address : wanted.host;
     server.listen({ host, port: bind.ports.get(wanted.port) ?? bind.otherwise ?? wanted.port, backlog: 4096 });
   });
-}
-
-/** True for 127.0.0.0/8 and ::1. */
-export function isLoopback(address: string): boolean {
-  return address === '::1' || /^127\./.test(address);
 }
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));

@@ -18,6 +18,7 @@ import { DevelopmentCertificates } from './development-certificates.js';
 import { createEnvironment } from './environment.js';
 import { Stubs } from './stubs.js';
 
+/** What to run and where; durations in milliseconds. */
 export interface RunOptions extends CompileOptions {
   /** The configuration; a function is asked again at each reload. */
   readonly sources: readonly Source[] | (() => Promise<readonly Source[]>);
@@ -38,8 +39,6 @@ export interface RunOptions extends CompileOptions {
   readonly certificates?: DevelopmentCertificates;
   /** Milliseconds for which a fresh gateway none of whose Secrets exist keeps every port closed; default 0. */
   readonly initialFetchTimeout?: number;
-  /** Milliseconds between the beginning of a drain and the cut; default 5000. */
-  readonly drainTime?: number;
 }
 
 /** What Envoy calls a listener's status, with the port that was really bound. */
@@ -52,6 +51,7 @@ export interface BoundListener {
   readonly boundPort: number;
 }
 
+/** What became of a reload: all of it took effect, or nothing. */
 export type ReloadResult =
   | { readonly kind: 'applied'; readonly compiled: Compiled; readonly listeners: ApplyReport }
   /** The running configuration stays. */
@@ -63,6 +63,7 @@ export type ReloadResult =
       readonly failed: ApplyReport['failed'];
     };
 
+/** A gateway in service. The getters show what runs now, so they change with a reload. */
 export interface RunningGateway {
   readonly compiled: Compiled;
   readonly snapshot: Snapshot;
@@ -93,6 +94,7 @@ export async function runGateway(options: RunOptions): Promise<RunningGateway> {
 const NOTHING: ApplyReport = { bound: [], failed: [] };
 
 class Gateway implements RunningGateway {
+  // `start` sets both before `runGateway` hands the gateway out; the listeners that read them are bound after that.
   compiled!: Compiled;
   running!: RunningSnapshot;
   applied: ApplyReport = NOTHING;
@@ -170,6 +172,7 @@ class Gateway implements RunningGateway {
 
   reload(): Promise<ReloadResult> {
     const next = this.queue.then(() => this.reloadNow());
+    // Whoever called hears of a failure; the queue only says whose turn it is.
     this.queue = next.catch(() => undefined);
     return next;
   }

@@ -23,13 +23,13 @@ const YAML_FILE = /\.(ya?ml|json)$/i;
  */
 export async function readSources(
   paths: readonly string[],
-  readStdin: () => Promise<string> = readAllOfStdin,
+  standardInput: () => Promise<string> = readStdin,
 ): Promise<Source[]> {
   const sources: Source[] = [];
   const seen = new Set<string>();
   for (const location of paths) {
     if (location === '-') {
-      sources.push({ file: '-', text: await readStdin(), named: true });
+      sources.push({ file: '-', text: await standardInput(), named: true });
       continue;
     }
     try {
@@ -85,7 +85,8 @@ async function listFolder(folder: string): Promise<string[]> {
   return files;
 }
 
-async function readAllOfStdin(): Promise<string> {
+/** All of standard input. */
+export async function readStdin(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');

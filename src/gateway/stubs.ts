@@ -47,6 +47,7 @@ export class Stubs {
     if (stub === undefined) {
       stub = startEchoStub({ name });
       this.running.set(name, stub);
+      // Whoever asked hears of the failure; the next one tries again.
       stub.catch(() => this.running.delete(name));
     }
     return stub;

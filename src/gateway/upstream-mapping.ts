@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { parseClusterName } from '../translate/names.js';
 import type { Cluster, Endpoint, Snapshot } from '../xds/index.js';
 
+/** One `--upstream`, taken apart. */
 export interface UpstreamMapping {
   /** As written, for messages. */
   readonly text: string;
@@ -83,6 +84,7 @@ function expandHost(host: string, domain: string): string {
   return host;
 }
 
+/** A snapshot with the mapped endpoints in it, and the mappings that fit no cluster. */
 export interface MappedSnapshot {
   readonly snapshot: Snapshot;
   /** Mappings that fit no cluster. */

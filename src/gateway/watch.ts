@@ -6,6 +6,7 @@ import { watch as chokidar } from 'chokidar';
 import type { Source } from '../config/load.js';
 import { listSources, readSources } from './sources.js';
 
+/** A running watch; `close` resolves when no more change will be reported. */
 export interface Watch {
   close(): Promise<void>;
 }
@@ -38,6 +39,7 @@ export function watchSources(
         text = next;
         await changed();
       })
+      // A file went away between being listed and being read: the next look finds out. `changed` tells of its own failures.
       .catch(() => {});
   };
   const touched = (): void => {
@@ -51,7 +53,7 @@ export function watchSources(
   });
   watcher.on('all', touched);
   watcher.on('ready', touched);
-  watcher.on('error', () => {});
+  watcher.on('error', () => {}); // the regular look goes on without it
   const timer = setInterval(() => {
     void identify(files).then((next) => {
       if (identity !== '' && next !== identity) touched();

@@ -9,6 +9,7 @@ interface Bucket {
   anyProtocol: FilterChain | undefined;
 }
 
+/** The chains of one listener, by server name and then by protocol. */
 export class FilterChainIndex {
   private readonly names: ServerNameIndex<Bucket>;
 

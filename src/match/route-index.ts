@@ -22,6 +22,7 @@ type Condition = (request: MatchedRequest) => boolean;
 const LINEAR_LIMIT = 64;
 const NONE: readonly number[] = [];
 
+/** The routes of one virtual host. */
 export class RouteIndex {
   private readonly conditions: readonly Condition[];
   private readonly paths: PathIndex | undefined;

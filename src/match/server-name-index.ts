@@ -32,7 +32,8 @@ export class ServerNameIndex<T> {
 
   /** `name` is already lower case; '' = the client sent none. */
   find(name: string): T | undefined {
-    const exact = this.exact.get(name);
+    // Envoy keeps both kinds in one map: the name `.example.com` is the key of `*.example.com` itself (measured).
+    const exact = this.exact.get(name) ?? this.wildcard.get(name);
     if (exact !== undefined) return exact;
     if (this.wildcard.size > 0) {
       // A dot at the very beginning or end begins no suffix.

@@ -6,6 +6,7 @@ import type { StringMatcher } from '../xds/index.js';
 /** Configured text in the form that subjects have: for whoever compiles routes next to their matchers. */
 export { toBytes } from '../regex/index.js';
 
+/** `text` has one character per byte. */
 export type StringPredicate = (subject: string) => boolean;
 
 /** A matcher without any member set matches nothing. */

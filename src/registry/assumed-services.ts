@@ -41,7 +41,7 @@ export function namedSubsets(store: Store, domain: string): ReadonlyMap<string, 
 }
 
 /** Every destination of every route, mirrors included. */
-export function destinationsOf(spec: VirtualServiceSpec): readonly Destination[] {
+function destinationsOf(spec: VirtualServiceSpec): readonly Destination[] {
   const found: Destination[] = [];
   for (const route of spec.http) {
     for (const { destination } of route.route) found.push(destination);
@@ -55,7 +55,7 @@ export function destinationsOf(spec: VirtualServiceSpec): readonly Destination[]
 function assumedService(hostname: string, namespace: string, numbers: readonly number[]): Service {
   const ports: ServicePort[] = [...numbers]
     .sort((a, b) => a - b)
-    .map((port) => ({ name: `port-${port}`, port, protocol: 'Unsupported' }));
+    .map((port) => ({ name: `port-${port}`, port, protocol: 'UnsupportedProtocol' }));
   return {
     hostname,
     namespace,

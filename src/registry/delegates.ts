@@ -33,6 +33,7 @@ export interface DelegateProblem {
   readonly at?: { readonly resource: Resource<'VirtualService'>; readonly index: number };
 }
 
+/** Finds a delegate by namespace and name. */
 export interface DelegateLookup {
   /** A VirtualService without hosts. */
   readonly find: (namespace: string, name: string) => ResolvedHttp | undefined;

@@ -5,6 +5,7 @@
 import { labelsMatch } from '../config/model/labels.js';
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
+import { compareText } from '../config/text-order.js';
 import type { GatewayProxy, MergedDestinationRule } from './push-context.js';
 import { resolveShortName } from './virtual-services.js';
 
@@ -16,11 +17,13 @@ interface MergedEntry {
   readonly hasSelector: boolean;
 }
 
+/** Rules, merged, by host. */
 export interface DestinationRuleIndex {
   /** The rule that applies to a host of a service in `namespace`. */
   find(hostname: string, namespace: string): MergedDestinationRule | undefined;
 }
 
+/** Merges rules for one host as istiod does, oldest first. */
 export function indexDestinationRules(store: Store, proxy: GatewayProxy, rootNamespace: string): DestinationRuleIndex {
   const local = new Map<string, HostIndex>();
   const exported = new Map<string, HostIndex>();
@@ -132,7 +135,7 @@ class HostIndex {
     if (found !== undefined) return found.entries;
     const entries: MergedEntry[] = [];
     this.wildcards = [...this.wildcards, { host, entries }].sort(
-      (a, b) => b.host.length - a.host.length || (a.host < b.host ? -1 : 1),
+      (a, b) => b.host.length - a.host.length || compareText(a.host, b.host),
     );
     return entries;
   }

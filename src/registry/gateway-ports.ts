@@ -4,6 +4,7 @@ import type { KubernetesServicePort } from '../config/model/kubernetes.js';
 import { labelsMatch } from '../config/model/labels.js';
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
+import { compareText } from '../config/text-order.js';
 import type { GatewayProxy } from './push-context.js';
 
 /** N, the port number in a Gateway, to P, the port that is listened on. */
@@ -62,11 +63,7 @@ function portTargets(store: Store, proxy: GatewayProxy): readonly ServicePortTar
     for (const hostname of entry.spec.hosts)
       candidates.push({ age: entry.metadata.creationTimestamp, hostname, targets });
   }
-  candidates.sort(
-    (a, b) =>
-      Math.floor(a.age / 1000) - Math.floor(b.age / 1000) ||
-      (a.hostname < b.hostname ? -1 : a.hostname > b.hostname ? 1 : 0),
-  );
+  candidates.sort((a, b) => Math.floor(a.age / 1000) - Math.floor(b.age / 1000) || compareText(a.hostname, b.hostname));
   return candidates.flatMap((candidate) => candidate.targets);
 }
 

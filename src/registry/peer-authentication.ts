@@ -6,8 +6,10 @@ import type { PeerAuthenticationMode } from '../config/model/peer-authentication
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
 
+/** The mode after inheritance. */
 export type MutualTlsMode = Exclude<PeerAuthenticationMode, 'UNSET'>;
 
+/** Modes of workloads by namespace, labels and port. */
 export interface PeerAuthentications {
   /** Of the namespace, else of the mesh, else PERMISSIVE. */
   ofNamespace(namespace: string): MutualTlsMode;
@@ -15,6 +17,7 @@ export interface PeerAuthentications {
   ofPort(namespace: string, labels: Labels, port: number): MutualTlsMode;
 }
 
+/** Of two policies for one scope the older one counts. */
 export function indexPeerAuthentications(store: Store): PeerAuthentications {
   const rootNamespace = store.mesh.rootNamespace ?? 'istio-system';
   const wide = new Map<string, Resource<'PeerAuthentication'>>();

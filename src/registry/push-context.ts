@@ -2,6 +2,7 @@
 // destination rules, Secrets, the gateway workload. Immutable.
 import type { DestinationRuleSpec } from '../config/model/destination-rule.js';
 import type { MeshConfig } from '../config/model/mesh-config.js';
+import type { Protocol } from '../config/model/protocol.js';
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
 
@@ -39,20 +40,7 @@ export interface Service {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-export type Protocol =
-  | 'HTTP'
-  | 'HTTP2'
-  | 'GRPC'
-  | 'GRPC-Web'
-  | 'HTTPS'
-  | 'TLS'
-  | 'TCP'
-  | 'Mongo'
-  | 'Redis'
-  | 'MySQL'
-  | 'UDP'
-  | 'Unsupported';
-
+/** A port of a service; the number is the service's, not the endpoint's. */
 export interface ServicePort {
   readonly name: string;
   readonly port: number;
@@ -101,6 +89,7 @@ export type ResolvedCredential =
   /** `reason` is istiod's text. */
   | { readonly kind: 'missing'; readonly reason: string };
 
+/** The registry as one gateway sees it. */
 export interface PushContext {
   readonly store: Store;
   readonly mesh: MeshConfig;
@@ -127,6 +116,7 @@ export interface WorkloadCertificates {
 /** Reads a file that a Gateway or DestinationRule names on the gateway pod; `undefined` = not there. */
 export type ReadCredentialFile = (path: string) => string | undefined;
 
+/** What the files do not say. */
 export interface PushContextOptions {
   readonly workloadCertificates?: WorkloadCertificates;
   readonly readFile?: ReadCredentialFile;

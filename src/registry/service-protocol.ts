@@ -1,22 +1,7 @@
-// The protocol of a service port: from `appProtocol` or the port's name (Kubernetes), or from the `protocol` word
-// (ServiceEntry). On a gateway it decides HTTP/2 or not, UDP or not, and the observing mongo filter. Spec
-// destinations.md §4.3. Source: istio/istio pkg/config/kube/conversion.go, pkg/config/protocol/instance.go.
-import type { Protocol } from './push-context.js';
-
-const WORDS: ReadonlyMap<string, Protocol> = new Map([
-  ['http', 'HTTP'],
-  ['http_proxy', 'HTTP'],
-  ['http2', 'HTTP2'],
-  ['grpc', 'GRPC'],
-  ['grpc-web', 'GRPC-Web'],
-  ['https', 'HTTPS'],
-  ['tls', 'TLS'],
-  ['tcp', 'TCP'],
-  ['udp', 'UDP'],
-  ['mongo', 'Mongo'],
-  ['redis', 'Redis'],
-  ['mysql', 'MySQL'],
-]);
+// The protocol of a Kubernetes Service port, from `appProtocol` or the port's name. On a gateway it decides HTTP/2 or
+// not, UDP or not, and the observing mongo filter. Spec destinations.md §4.3. Source: istio/istio
+// pkg/config/kube/conversion.go.
+import { type Protocol, parseProtocol } from '../config/model/protocol.js';
 
 /** Exact and lower case only; valid in `appProtocol`, never in a port name. */
 const KUBERNETES_WORDS: ReadonlyMap<string, Protocol> = new Map([
@@ -27,11 +12,6 @@ const KUBERNETES_WORDS: ReadonlyMap<string, Protocol> = new Map([
 
 // SMTP, DNS, MySQL and MongoDB: the server speaks first, so Istio does not sniff there.
 const SERVER_FIRST_PORTS: ReadonlySet<number> = new Set([25, 53, 3306, 27017]);
-
-/** A ServiceEntry's `protocol` word, whatever its case; absent, empty or unknown is 'Unsupported'. */
-export function parseProtocol(word: string | undefined): Protocol {
-  return WORDS.get((word ?? '').toLowerCase()) ?? 'Unsupported';
-}
 
 /** The protocol of a Kubernetes Service port. `appProtocol`, once written, hides the name even if its value is unknown. */
 export function protocolOfServicePort(port: {
@@ -44,7 +24,7 @@ export function protocolOfServicePort(port: {
   const special = port.appProtocol === undefined ? undefined : KUBERNETES_WORDS.get(port.appProtocol);
   if (special !== undefined) return special;
   const protocol = protocolOfName(port.appProtocol ?? port.name ?? '');
-  return protocol === 'Unsupported' && SERVER_FIRST_PORTS.has(port.port) ? 'TCP' : protocol;
+  return protocol === 'UnsupportedProtocol' && SERVER_FIRST_PORTS.has(port.port) ? 'TCP' : protocol;
 }
 
 function protocolOfName(name: string): Protocol {

@@ -1,10 +1,12 @@
 // Services of the registry: one per Kubernetes Service and one per host of a ServiceEntry, those that the gateway's
 // namespace may see, one per hostname, in Istio's order. Spec destinations.md §4, §6.1. Source: istio/istio
 // pilot/pkg/model/push_context.go (initServiceRegistry), sidecar.go (appendSidecarServices).
+import { parseProtocol } from '../config/model/protocol.js';
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
+import { compareText } from '../config/text-order.js';
 import type { Service } from './push-context.js';
-import { parseProtocol, protocolOfServicePort } from './service-protocol.js';
+import { protocolOfServicePort } from './service-protocol.js';
 
 /** Every service there is, oldest first; of equal age by name (a ServiceEntry's name is the host), then namespace. */
 export function collectServices(store: Store, domain: string): readonly Service[] {
@@ -110,7 +112,7 @@ function serviceEntryService(resource: Resource<'ServiceEntry'>, host: string): 
     ports: spec.ports.map((port) => ({
       name: port.name,
       port: port.number,
-      protocol: parseProtocol(port.protocol),
+      protocol: parseProtocol(port.protocol ?? ''),
     })),
     resolution: SERVICE_ENTRY_RESOLUTIONS[spec.resolution],
     meshExternal: spec.location === 'MESH_EXTERNAL',
@@ -168,8 +170,4 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
   const names = Object.keys(a);
   return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -63,6 +63,7 @@ export function allVirtualServices(context: PushContext): readonly BoundVirtualS
   return indexOf(context).all;
 }
 
+/** What went wrong with delegates, for the diagnostics of routes. */
 export function delegateProblems(context: PushContext): readonly DelegateProblem[] {
   return indexOf(context).problems;
 }

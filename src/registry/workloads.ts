@@ -15,6 +15,7 @@ export interface Pod {
   readonly isTerminating: boolean;
 }
 
+/** A WorkloadEntry with the labels that select it. */
 export interface WorkloadEntry {
   readonly resource: Resource<'WorkloadEntry'>;
   readonly spec: WorkloadEntrySpec;
@@ -22,6 +23,7 @@ export interface WorkloadEntry {
   readonly labels: Labels;
 }
 
+/** Everything that can stand behind a service. */
 export interface Workloads {
   /** Pods of the namespace that carry all these labels, in store order; an empty selector picks all of them. */
   selectPods(namespace: string, selector: Labels): readonly Pod[];
@@ -34,6 +36,7 @@ export interface Workloads {
 
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
+/** Pods that have ended or have no address are left out. */
 export function indexWorkloads(store: Store): Workloads {
   const pods = new Map<string, Pod[]>();
   const byLabel = new Map<string, Pod[]>();

@@ -7,6 +7,7 @@ import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/de
 import type { HttpRequest, ReceivedTls, Reply } from './received.js';
 import { httpConnections, listenForConnections } from './socket-server.js';
 
+/** Where to listen and what to say. */
 export interface EchoStubOptions {
   /** What the stub calls itself: the name of the cluster it stands for. */
   readonly name: string;
@@ -14,6 +15,7 @@ export interface EchoStubOptions {
   readonly host?: string;
 }
 
+/** A listening stub. */
 export interface EchoStub {
   readonly name: string;
   /** `127.0.0.1:41234`. */

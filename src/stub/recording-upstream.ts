@@ -16,6 +16,7 @@ import {
   type TlsServerOptions,
 } from './socket-server.js';
 
+/** Where to listen and how to behave. */
 export interface UpstreamOptions {
   /** Says who answered: body `NAME\n`, header `x-served-by`, prefix of echoed bytes. */
   readonly name: string;
@@ -38,6 +39,7 @@ export interface UpstreamOptions {
   readonly onReceived?: (received: Received) => void;
 }
 
+/** A listening upstream that keeps what it received. */
 export interface Upstream {
   readonly name: string;
   /** `127.0.0.1:41234`. */

@@ -15,6 +15,7 @@ export const ISTIO_MUTUAL_ALPN: readonly string[] = [
   'istio-h2',
 ];
 
+/** The server name is the name of the cluster. */
 export interface AutoPassthroughChain {
   readonly serverName: string;
   readonly filters: readonly NetworkFilter[];

@@ -1,4 +1,6 @@
 // The filter chains of one group of merged servers. Spec gateway.md §4.4, §10, §11.
+
+import { compareText } from '../config/text-order.js';
 import {
   NoVirtualServiceBound,
   PassthroughDuplicateSniHosts,
@@ -35,6 +37,7 @@ export interface BuiltChain {
   readonly server: MergedServer;
 }
 
+/** What building chains shares over all groups of a gateway. */
 export interface ChainContext {
   readonly context: PushContext;
   readonly origins: OriginTable;
@@ -187,11 +190,7 @@ function chainMatch(
   const named = serverNames.length > 0 && !serverNames.includes('*');
   if (!named && applicationProtocols === undefined) return undefined;
   return {
-    ...(named ? { server_names: [...serverNames].sort(byBytes) } : {}),
+    ...(named ? { server_names: [...serverNames].sort(compareText) } : {}),
     ...(applicationProtocols === undefined ? {} : { application_protocols: applicationProtocols }),
   };
-}
-
-function byBytes(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

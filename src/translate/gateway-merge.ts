@@ -3,6 +3,7 @@
 import type { Server } from '../config/model/gateway.js';
 import { labelsMatch } from '../config/model/labels.js';
 import type { Resource } from '../config/model/resource.js';
+import { compareText } from '../config/text-order.js';
 import {
   ServerConflict,
   ServerDuplicateHosts,
@@ -10,7 +11,7 @@ import {
   ServerWithoutRouteName,
 } from '../diagnostics/catalogue.js';
 import type { Reporter } from '../diagnostics/diagnostic.js';
-import { gatewayPortResolver, type ResolveGatewayPort } from '../registry/gateway-ports.js';
+import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import type { PushContext } from '../registry/push-context.js';
 import { httpRouteName, httpsRouteName } from './names.js';
 import {
@@ -52,6 +53,7 @@ export interface MergedPort {
   readonly servers: readonly MergedServer[];
 }
 
+/** All servers of the workload, by the listener that they share. */
 export interface MergedGateways {
   /** In order of first appearance. */
   readonly ports: readonly MergedPort[];
@@ -64,41 +66,25 @@ export interface MergedGateways {
   readonly autoPassthrough: readonly MergedServer[];
 }
 
-export interface MergeInput {
-  /** In Istio's order: creationTimestamp, name, namespace (`Store.all` has it). */
-  readonly gateways: readonly Resource<'Gateway'>[];
-  /** Labels of the gateway pod. */
-  readonly labels: Readonly<Record<string, string>>;
-  readonly resolvePort: ResolveGatewayPort;
-}
-
 /**
- * Merges the Gateways that select the workload.
+ * Merges the Gateways that select the emulated workload, in Istio's order: creationTimestamp, name, namespace.
  *
- *     const gateways = mergeGateways({ gateways: store.all('Gateway'), labels: proxy.labels, resolvePort }, report);
- *     gateways.ports[0]; // { port: 8443, protocol: 'HTTPS', bind: '', servers: [ … ] }
+ *     mergeGateways(context, report).ports[0]; // { port: 8443, protocol: 'HTTPS', bind: '', servers: [ … ] }
  *
  * A server that Istio would skip is reported with istiod's line and is in no part of the result.
  */
-export function mergeGateways(input: MergeInput, report: Reporter): MergedGateways {
+export function mergeGateways(context: PushContext, report: Reporter): MergedGateways {
+  const { store, proxy } = context;
+  const resolvePort = gatewayPortResolver(store, proxy);
   const merge = new GatewayMerge(report);
-  for (const gateway of input.gateways) {
+  for (const gateway of store.all('Gateway')) {
     // No selector picks every gateway workload, whatever its namespace (spec gateway.md §2.1).
-    if (!labelsMatch(gateway.spec.selector, input.labels)) continue;
+    if (!labelsMatch(gateway.spec.selector, proxy.labels)) continue;
     gateway.spec.servers.forEach((server, index) => {
-      merge.add(describeServer(gateway, server, index, input.resolvePort(server.port.number)));
+      merge.add(describeServer(gateway, server, index, resolvePort(server.port.number)));
     });
   }
   return merge.result();
-}
-
-/** The merged Gateways of the emulated workload. */
-export function mergeGatewaysOf(context: PushContext, report: Reporter): MergedGateways {
-  const { store, proxy } = context;
-  return mergeGateways(
-    { gateways: store.all('Gateway'), labels: proxy.labels, resolvePort: gatewayPortResolver(store, proxy) },
-    report,
-  );
 }
 
 /** Hosts as merging and binding compare them (spec gateway.md §5.1). */
@@ -125,11 +111,7 @@ export function rewriteHosts(hosts: readonly string[], gatewayNamespace: string)
 export function serverNamesOf(hosts: readonly string[]): readonly string[] {
   const names = new Set<string>();
   for (const host of hosts) names.add(host.slice(host.indexOf('/') + 1));
-  return [...names].sort(byBytes);
-}
-
-function byBytes(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+  return [...names].sort(compareText);
 }
 
 function describeServer(gateway: Resource<'Gateway'>, server: Server, index: number, port: number): MergedServer {

@@ -19,6 +19,7 @@ import { connectionSetting } from './connection-settings.js';
 
 const SERVER_NAME = 'istio-envoy';
 
+/** What differs from one chain to the next. */
 export interface ConnectionManagerInput {
   readonly mesh: MeshConfig;
   readonly proxy: GatewayProxy;

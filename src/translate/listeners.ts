@@ -1,5 +1,7 @@
 // Listeners: the chains of all groups that share an address, the listener filters before them, and Envoy's verdict.
 // Spec gateway.md §0 steps 5-7, §3.4, §3.5, §4.4, §4.6, §6.1, §12.6.
+
+import { compareText } from '../config/text-order.js';
 import { ListenerRejected, ListenerWithoutChains, PrivilegedPortSkipped } from '../diagnostics/catalogue.js';
 import type { Reporter } from '../diagnostics/diagnostic.js';
 import type { OriginTable } from '../diagnostics/origin.js';
@@ -42,7 +44,7 @@ export function buildListeners(
     }
     entries.push(judge(build, draft, assemble(build, draft)));
   }
-  return entries.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return entries.sort((a, b) => compareText(a.name, b.name));
 }
 
 /** Groups with one bind and port share a listener, also `0.0.0.0` written and not written. */

@@ -1,5 +1,6 @@
 // Every name that istiod generates and that shows in logs, config dumps or on the wire. Nobody else builds one of these
 // strings. Spec gateway.md §3.5, §4.1, §11; destinations.md §1.
+import { renderSocketAddress } from '../xds/index.js';
 
 /**
  * Cluster of a service port, as access logs print it.
@@ -34,8 +35,7 @@ export function listenerName(bind: string, port: number): string {
 /** How Envoy prints the address in its messages: `0.0.0.0:8443`, or the path of a unix socket. */
 export function listenerAddress(bind: string, port: number): string {
   if (isUnixBind(bind)) return bind.slice(UNIX_PREFIX.length).replace(/^\/\//, '');
-  const address = bind === '' ? '0.0.0.0' : bind;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return renderSocketAddress(bind === '' ? '0.0.0.0' : bind, port);
 }
 
 /** Route table of every plaintext HTTP server on one resolved port: `http.8080`, `http.8080.127.0.0.3`. */
@@ -56,7 +56,7 @@ export function httpsRouteName(
 
 /** `shop.example.com:443`, `[fd00::7]:443`; the port is the written one of the first server that provides the host. */
 export function virtualHostName(host: string, writtenPort: number): string {
-  return host.includes(':') ? `[${host}]:${writtenPort}` : `${host}:${writtenPort}`;
+  return renderSocketAddress(host, writtenPort);
 }
 
 /** The only virtual host of a route table that has none: `blackhole:443`. */

@@ -1,6 +1,7 @@
 // PEM blocks as BoringSSL reads them: anything outside of a block is skipped, and so is a block of another kind.
 // Spec gateway.md §8.4.
 
+/** One block with its label. */
 export interface PemBlock {
   /** `CERTIFICATE`, `EC PRIVATE KEY`, … */
   readonly label: string;
@@ -32,14 +33,17 @@ function isKept(line: string, index: number, all: readonly string[]): boolean {
   return line !== '' || (index > 0 && (all[index - 1] ?? '').includes(':'));
 }
 
+/** Also the older labels that OpenSSL reads. */
 export function isCertificateBlock(block: PemBlock): boolean {
   return block.label === 'CERTIFICATE' || block.label === 'X509 CERTIFICATE' || block.label === 'TRUSTED CERTIFICATE';
 }
 
+/** Of any algorithm. */
 export function isPrivateKeyBlock(block: PemBlock): boolean {
   return block.label.endsWith('PRIVATE KEY');
 }
 
+/** A revocation list. */
 export function isCrlBlock(block: PemBlock): boolean {
   return block.label === 'X509 CRL';
 }

@@ -1,31 +1,35 @@
 // A snapshot as others may see it: without our own fields and without key material, in the shape of the recordings'
 // xds.json. Used by `proxy-config -o json`, by the admin listener and by comparisons with a real gateway.
-import type {
-  Cluster,
-  CommonTlsContext,
-  Endpoint,
-  FilterChain,
-  ListenerEntry,
-  PublishedSecrets,
-  RouteConfiguration,
-  Snapshot,
-  UpstreamTransportSocket,
+import {
+  type Cluster,
+  type CommonTlsContext,
+  CRL_FILE_PREFIX,
+  type Endpoint,
+  type FilterChain,
+  type ListenerEntry,
+  type PublishedSecrets,
+  type RouteConfiguration,
+  type Snapshot,
+  type UpstreamTransportSocket,
 } from '../xds/index.js';
 import { parseClusterName } from './names.js';
 import { acceptedRouteTables } from './routes/acceptance.js';
-import { MESH_ROOT, WORKLOAD_CERTIFICATE } from './tls-context.js';
+import { MESH_ROOT, WORKLOAD_CERTIFICATE } from './sds-names.js';
 
 /** Fields of ours, and statistics names, which a config dump of a real gateway shows but the recordings leave out. */
 type OwnField = 'originId' | 'label' | 'stat_prefix';
 
+/** `T` without our own fields, at any depth. */
 export type Published<T> = T extends readonly (infer U)[]
   ? readonly Published<U>[]
   : T extends object
     ? { readonly [K in keyof T as K extends OwnField ? never : K]: Published<T[K]> }
     : T;
 
+/** One row of `endpoints` in the recordings. */
 export type PublishedEndpoint = Pick<Endpoint, 'address' | 'weight' | 'locality' | 'priority' | 'health'>;
 
+/** The sections of xds.json. */
 export interface PublishedSnapshot {
   readonly listeners: readonly Published<ListenerEntry>[];
   readonly routes: readonly Published<RouteConfiguration>[];
@@ -59,13 +63,13 @@ export function publishedSecrets(snapshot: Snapshot): PublishedSecrets {
   const own = [WORKLOAD_CERTIFICATE, MESH_ROOT];
   const names = new Set([...own, ...requestedSecrets(snapshot)]);
   // A revocation list read from a file is no SDS resource.
-  const sorted = [...names].filter((name) => !name.startsWith('file-crl:')).sort();
+  const sorted = [...names].filter((name) => !name.startsWith(CRL_FILE_PREFIX)).sort();
   const isActive = (name: string): boolean => name in snapshot.secrets || own.includes(name);
   return { active: sorted.filter(isActive), warming: sorted.filter((name) => !isActive(name)) };
 }
 
 /** Every SDS name that a chain or a cluster of the snapshot asks for, in order of first use. */
-export function requestedSecrets(snapshot: Pick<Snapshot, 'listeners' | 'clusters'>): readonly string[] {
+function requestedSecrets(snapshot: Pick<Snapshot, 'listeners' | 'clusters'>): readonly string[] {
   const names = new Set<string>();
   for (const { listener } of snapshot.listeners)
     for (const chain of listener?.filter_chains ?? []) for (const name of chainSecrets(chain)) names.add(name);
@@ -73,11 +77,13 @@ export function requestedSecrets(snapshot: Pick<Snapshot, 'listeners' | 'cluster
   return [...names];
 }
 
+/** SDS names that a chain asks for, its revocation list included; repetitions stay. */
 export function chainSecrets(chain: FilterChain): readonly string[] {
   const context = chain.transport_socket?.typed_config.common_tls_context;
   return context === undefined ? [] : contextSecrets(context);
 }
 
+/** SDS names that a cluster asks for, on any of its sockets. */
 export function clusterSecrets(cluster: Cluster): readonly string[] {
   const sockets = [
     ...(cluster.transport_socket === undefined ? [] : [cluster.transport_socket]),
@@ -99,7 +105,7 @@ function contextSecrets(context: CommonTlsContext): readonly string[] {
   if (combined !== undefined) {
     names.push(combined.validation_context_sds_secret_config.name);
     if (combined.default_validation_context.crl !== undefined)
-      names.push(`file-crl:${combined.default_validation_context.crl.filename}`);
+      names.push(`${CRL_FILE_PREFIX}${combined.default_validation_context.crl.filename}`);
   }
   return names;
 }

@@ -1,25 +1,30 @@
 // What Envoy says of the material of a secret before it uses it. Spec gateway.md §7.7, §8.6.
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { maySign } from '../xds/key-usage.js';
 import { isCertificateBlock, isCrlBlock, isPrivateKeyBlock, type PemBlock, pemBlocks } from './pem.js';
 
 /** Envoy's text, or the material with everything around the PEM blocks gone. */
 export type Judgement<T> = { readonly kind: 'accepted'; readonly material: T } | Refusal;
 
+/** Envoy does not take the material. */
 export interface Refusal {
   readonly kind: 'refused';
   readonly reason: string;
 }
 
+/** What Envoy keeps of a certificate Secret; PEM. */
 export interface CertificateMaterial {
   readonly certificateChain: string;
   readonly privateKey: string;
 }
 
+/** What Envoy keeps of a CA; PEM. */
 export interface CaMaterial {
   readonly trustedCa: string;
   readonly crl?: string;
 }
 
+/** A certificate as its Secret holds it. */
 export interface CertificateInput extends CertificateMaterial {
   /** DER as latin1; '' = none. */
   readonly ocspStaple: string;
@@ -42,6 +47,7 @@ export function judgeCertificate(input: CertificateInput): Judgement<Certificate
   const certificates = blocks.map(parseCertificate);
   const [leaf] = certificates;
   if (leaf === undefined || certificates.includes(undefined)) return refused(CHAIN_FAILURE);
+  if (!isUsableKey(leaf)) return refused(CHAIN_FAILURE);
   const size = keySizeProblem(leaf.publicKey);
   if (size !== undefined) return refused(`${CHAIN_FAILURE}, ${size}`);
   const keyBlock = pemBlocks(input.privateKey).find(isPrivateKeyBlock);
@@ -97,6 +103,12 @@ function judgeKey(block: PemBlock | undefined, leaf: X509Certificate): Refusal |
 
 const BAD_BASE64 = '09000064:PEM routines:OPENSSL_internal:BAD_BASE64_DECODE';
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+
+// Envoy's library knows no keys for RSA-PSS alone, and takes an EC key that may not sign for one of ECDH (measured).
+function isUsableKey(leaf: X509Certificate): boolean {
+  const type = leaf.publicKey.asymmetricKeyType;
+  return type !== 'rsa-pss' && (type !== 'ec' || maySign(leaf));
+}
 
 function keySizeProblem(key: KeyObject): string | undefined {
   const details = key.asymmetricKeyDetails;

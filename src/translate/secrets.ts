@@ -4,12 +4,21 @@ import { CredentialMissing, NoSecretAvailable, SecretRejected } from '../diagnos
 import type { DiagnosticDetails, Reporter } from '../diagnostics/diagnostic.js';
 import type { Origin, OriginTable } from '../diagnostics/origin.js';
 import type { PushContext, ResolvedCredential } from '../registry/push-context.js';
-import { CERTIFICATE_HASH, type Cluster, type ListenerEntry, type Secret, SPKI_HASH } from '../xds/index.js';
+import {
+  CERTIFICATE_HASH,
+  type Cluster,
+  CRL_FILE_PREFIX,
+  type ListenerEntry,
+  type Secret,
+  SPKI_HASH,
+  SYSTEM_ROOTS,
+} from '../xds/index.js';
 import type { MergedGateways, MergedServer } from './gateway-merge.js';
 import { chainSecrets, clusterSecrets } from './published.js';
+import { isLocalName, isWorkloadName, MESH_ROOT, WORKLOAD_CERTIFICATE } from './sds-names.js';
 import { judgeCa, judgeCertificate } from './secret-judgement.js';
 import { terminatingTls } from './server-protocol.js';
-import { buildDownstreamTls, MESH_ROOT, WORKLOAD_CERTIFICATE } from './tls-context.js';
+import { buildDownstreamTls } from './tls-context.js';
 
 interface Request {
   readonly name: string;
@@ -89,15 +98,6 @@ function hintFor(reason: string): DiagnosticDetails {
   if (name === null) return {};
   const kind = name[1] === 'secret' ? 'Secret' : 'ConfigMap';
   return { label: `looked for ${kind} ${name[2]}`, help: `add that ${kind} to the loaded files` };
-}
-
-/** Answered inside the pod, not by istiod. */
-function isLocalName(name: string): boolean {
-  return isWorkloadName(name) || name.startsWith('file-');
-}
-
-function isWorkloadName(name: string): boolean {
-  return name === WORKLOAD_CERTIFICATE || name === MESH_ROOT;
 }
 
 function collectRequests(
@@ -180,11 +180,10 @@ function judge(
       ...origin,
     };
   }
-  if (request.name.startsWith('file-crl:'))
+  if (request.name.startsWith(CRL_FILE_PREFIX))
     return { kind: 'validation_context', trustedCa: '', crl: credential.crl ?? '', ...origin };
   // Hundreds of certificates that the system vouches for are not parsed again at every load.
-  if (request.name === 'file-root:system')
-    return { kind: 'validation_context', trustedCa: credential.trustedCa, ...origin };
+  if (request.name === SYSTEM_ROOTS) return { kind: 'validation_context', trustedCa: credential.trustedCa, ...origin };
   const verdict = judgeCa(credential.trustedCa, credential.crl);
   if (verdict.kind === 'refused') return { ...verdict, ...origin };
   return { kind: 'validation_context', ...verdict.material, ...origin };

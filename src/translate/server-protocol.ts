@@ -15,10 +15,12 @@ export function serverProtocolClass(word: string): ServerProtocolClass {
   return isOpaqueTcpProtocol(protocol) ? 'tcp' : 'unsupported';
 }
 
+/** Case does not matter. */
 export function isGrpcWeb(word: string): boolean {
   return parseProtocol(word) === 'GRPC-Web';
 }
 
+/** Case does not matter. */
 export function isMongo(word: string): boolean {
   return parseProtocol(word) === 'Mongo';
 }
@@ -28,10 +30,12 @@ export function isPlainHttpServer(server: Server): boolean {
   return serverProtocolClass(server.port.protocol) === 'http';
 }
 
+/** The client's TLS goes through untouched. */
 export function isPassthroughServer(server: Server): boolean {
   return server.tls?.mode === 'PASSTHROUGH' || server.tls?.mode === 'AUTO_PASSTHROUGH';
 }
 
+/** `tls` counts: it does not on a plaintext HTTP server. */
 export function isTlsServer(server: Server): boolean {
   return server.tls !== undefined && !isPlainHttpServer(server);
 }

@@ -3,13 +3,13 @@
 
 import { parseDuration } from '../config/duration.js';
 import type { DestinationRuleSpec } from '../config/model/destination-rule.js';
-import { hostsForNamespace, overlaps } from '../config/model/host-name.js';
 import type { RouteDestination } from '../config/model/virtual-service.js';
 import type { PushContext } from '../registry/push-context.js';
 import { type BoundVirtualService, virtualServicesForGateway } from '../registry/virtual-services.js';
 import { MONGO_PROXY, type NetworkFilter, renderDuration, TCP_PROXY, type TcpProxy } from '../xds/index.js';
 import type { MergedServer } from './gateway-merge.js';
 import { destinationCluster } from './routes/destination.js';
+import { serverHosts } from './routes/server-hosts.js';
 
 /** A route that a server found, with where it was written. */
 export interface FoundRoute {
@@ -65,14 +65,15 @@ export function tcpProxyToCluster(context: PushContext, cluster: string, hostnam
   return { stat_prefix: cluster, cluster, ...timeLimits(context, rule), ...hashPolicy(rule, subset) };
 }
 
+/** The TCP proxy, behind the filter that watches the mongo protocol where the port says so. */
 export function networkFilters(proxy: TcpProxy, mongo: boolean): readonly NetworkFilter[] {
   const last: NetworkFilter = { name: TCP_PROXY, typed_config: proxy };
   return mongo ? [{ name: MONGO_PROXY, typed_config: {} }, last] : [last];
 }
 
 function fitsServer(virtualService: BoundVirtualService, merged: MergedServer): boolean {
-  const serverHosts = hostsForNamespace(merged.hosts, virtualService.namespace);
-  return virtualService.hosts.some((host) => serverHosts.some((serverHost) => overlaps(host, serverHost)));
+  const hosts = serverHosts(merged, virtualService.namespace);
+  return virtualService.hosts.some((host) => hosts.overlaps(host));
 }
 
 /** Port and gateway only; subnets, source labels and namespaces do not count on a gateway. */

@@ -2,6 +2,9 @@
 // ciphers and ALPN. Spec gateway.md §6.4, §7.1, §7.2, §7.6, §8.1, §8.3.
 import type { ServerCertificates, TerminatingTlsSettings, TlsVersion } from '../config/model/gateway.js';
 import type { MeshConfig } from '../config/model/mesh-config.js';
+import { TlsAlgorithmUnavailable } from '../diagnostics/catalogue.js';
+import type { Reporter } from '../diagnostics/diagnostic.js';
+import type { Origin } from '../diagnostics/origin.js';
 import {
   type CertificateValidationContext,
   type CommonTlsContext,
@@ -10,15 +13,17 @@ import {
   TLS_TRANSPORT_SOCKET,
   type TlsProtocolVersion,
 } from '../xds/index.js';
-import type { ServerProtocolClass } from './server-protocol.js';
-
-/** SDS names of the workload's own certificate and of the mesh root. */
-export const WORKLOAD_CERTIFICATE = 'default';
-export const MESH_ROOT = 'ROOTCA';
-/** Ours: material of `caCrl`, which Envoy reads from a file instead of from SDS. */
-export const CRL_FILE_PREFIX = 'file-crl:';
-
-const CA_SUFFIX = '-cacert';
+import type { MergedGateways } from './gateway-merge.js';
+import {
+  CA_SUFFIX,
+  credentialResourceName,
+  fileCertificateName,
+  fileRootName,
+  MESH_ROOT,
+  sdsConfig,
+  WORKLOAD_CERTIFICATE,
+} from './sds-names.js';
+import { type ServerProtocolClass, terminatingTls } from './server-protocol.js';
 
 /** The context of one server. `protocol` is the class of its port's protocol word. */
 export function buildDownstreamTls(
@@ -41,34 +46,12 @@ export function buildDownstreamTls(
   };
 }
 
-/**
- * A `credentialName` as an SDS resource name (spec gateway.md §8.1).
- *
- *     credentialResourceName('web-cert'); // 'kubernetes://web-cert'
- */
-export function credentialResourceName(credentialName: string): string {
-  if (credentialName.startsWith('builtin://')) return WORKLOAD_CERTIFICATE;
-  // The rest of the name is lost: `invalid://x` and `invalid://y` are one resource that never comes.
-  if (credentialName.startsWith('invalid://')) return 'invalid://';
-  for (const scheme of ['kubernetes://', 'kubernetes-gateway://', 'configmap://'])
-    if (credentialName.startsWith(scheme)) return credentialName;
-  // No gateway pod has a socket of an external SDS server here, so Istio falls back to the Secret of that name.
-  if (credentialName.startsWith('sds://')) return `kubernetes://${credentialName.slice('sds://'.length)}`;
-  return `kubernetes://${credentialName}`;
-}
-
-/** `ads`: istiod answers; `sds-grpc`: the agent in the pod does (workload certificate and files). */
-function sdsConfig(name: string): SdsSecretConfig {
-  const local = name === WORKLOAD_CERTIFICATE || name === MESH_ROOT || name.startsWith('file-');
-  return { name, sds_config: local ? 'sds-grpc' : 'ads' };
-}
-
 function certificateConfigs(certificates: ServerCertificates): readonly SdsSecretConfig[] {
   switch (certificates.kind) {
     case 'credential':
       return certificates.names.map((name) => sdsConfig(credentialResourceName(name)));
     case 'files':
-      return certificates.pairs.map((pair) => sdsConfig(`file-cert:${pair.serverCertificate}~${pair.privateKey}`));
+      return certificates.pairs.map((pair) => sdsConfig(fileCertificateName(pair.serverCertificate, pair.privateKey)));
     case 'workload':
       return [sdsConfig(WORKLOAD_CERTIFICATE)];
     default:
@@ -81,7 +64,7 @@ function caResourceName(certificates: ServerCertificates): string | undefined {
     case 'credential':
       return credentialResourceName(certificates.caCertCredentialName ?? `${certificates.names[0] ?? ''}${CA_SUFFIX}`);
     case 'files':
-      return certificates.caCertificates === undefined ? undefined : `file-root:${certificates.caCertificates}`;
+      return certificates.caCertificates === undefined ? undefined : fileRootName(certificates.caCertificates);
     case 'workload':
       return MESH_ROOT;
     default:
@@ -121,7 +104,8 @@ function validationContext(tls: TerminatingTlsSettings): CertificateValidationCo
   };
 }
 
-function exactMatchers(names: readonly string[]): readonly { readonly exact: string }[] {
+/** Subject alternative names, each to be matched as a whole. */
+export function exactMatchers(names: readonly string[]): readonly { readonly exact: string }[] {
   return names.map((exact) => ({ exact }));
 }
 
@@ -129,6 +113,36 @@ function alpnProtocols(tls: TerminatingTlsSettings, protocol: ServerProtocolClas
   // A raw TCP backend gets h2 offered on its behalf too: that is Istio's trap, not ours to mend.
   const http = ['h2', 'http/1.1'];
   return tls.mode === 'ISTIO_MUTUAL' && protocol !== 'https' ? ['istio-peer-exchange', ...http] : http;
+}
+
+/** Of what Istio lets pass: those that OpenSSL has under all versions of Node. */
+const PORTABLE_CURVES: ReadonlySet<string> = new Set(['P-224', 'P-256', 'P-384', 'P-521', 'X25519']);
+const UNPORTABLE_CIPHERS: ReadonlySet<string> = new Set(['DES-CBC3-SHA']);
+
+/** Says which of the named curves and cipher suites the data plane may have to leave out. */
+export function reportTlsAlgorithms(mesh: MeshConfig, gateways: MergedGateways, report: Reporter): void {
+  const { tlsDefaults } = mesh;
+  if (tlsDefaults !== undefined) reportUnportable(tlsDefaults, 'tlsDefaults.', () => undefined, report);
+  for (const { servers } of gateways.ports)
+    for (const { server, gateway, index } of servers) {
+      const tls = terminatingTls(server);
+      if (tls === undefined || tls.mode === 'ISTIO_MUTUAL') continue;
+      reportUnportable(tls, '', (field) => gateway.at(['spec', 'servers', index, 'tls', field]), report);
+    }
+}
+
+function reportUnportable(
+  settings: { readonly cipherSuites: readonly string[]; readonly ecdhCurves: readonly string[] },
+  prefix: string,
+  at: (field: 'cipherSuites' | 'ecdhCurves') => Origin | undefined,
+  report: Reporter,
+): void {
+  for (const name of settings.cipherSuites)
+    if (UNPORTABLE_CIPHERS.has(name))
+      report(TlsAlgorithmUnavailable, at('cipherSuites'), { field: `${prefix}cipherSuites`, name });
+  for (const name of settings.ecdhCurves)
+    if (!PORTABLE_CURVES.has(name))
+      report(TlsAlgorithmUnavailable, at('ecdhCurves'), { field: `${prefix}ecdhCurves`, name });
 }
 
 const PROTOCOL_VERSIONS: Readonly<Record<TlsVersion, TlsProtocolVersion>> = {

@@ -5,13 +5,15 @@ import { gatewayServiceHosts } from '../registry/gateway-service.js';
 import type { PushContext } from '../registry/push-context.js';
 import type { AccessLogSettings, NodeFacts, Snapshot } from '../xds/index.js';
 import { buildClusters } from './clusters/clusters.js';
-import { reportUnknownConnectionSettings } from './connection-settings.js';
-import { mergeGatewaysOf } from './gateway-merge.js';
+import { reportUnemulatedProfile } from './connection-settings.js';
+import { mergeGateways } from './gateway-merge.js';
 import { buildListeners } from './listeners.js';
 import { refusedRouteTables } from './routes/acceptance.js';
 import { buildRouteConfigurations } from './routes/route-configurations.js';
 import { buildSecrets } from './secrets.js';
+import { reportTlsAlgorithms } from './tls-context.js';
 
+/** What istiod would send, and where each part of it was written. */
 export interface Translation {
   readonly snapshot: Snapshot;
   /** Where each `originId` of the snapshot was written. */
@@ -29,8 +31,9 @@ export interface Translation {
  */
 export function translate(context: PushContext, report: Reporter): Translation {
   const origins = new OriginTable();
-  reportUnknownConnectionSettings(context.mesh, report);
-  const gateways = mergeGatewaysOf(context, report);
+  reportUnemulatedProfile(context.mesh, report);
+  const gateways = mergeGateways(context, report);
+  reportTlsAlgorithms(context.mesh, gateways, report);
   const listeners = buildListeners(context, gateways, origins, report);
   const routes = buildRouteConfigurations(context, gateways, origins, report);
   const { clusters, endpoints } = buildClusters(context, gateways, origins, report);

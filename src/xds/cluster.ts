@@ -56,7 +56,7 @@ export interface Cluster {
 
 export interface SlowStartConfig {
   readonly slow_start_window?: string;
-  readonly aggression?: { readonly default_value?: number; readonly runtime_key?: string };
+  readonly aggression?: { readonly default_value?: number };
   readonly min_weight_percent?: { readonly value?: number };
 }
 
@@ -69,7 +69,6 @@ export interface CircuitBreakerThresholds {
   readonly retry_budget?: {
     readonly budget_percent: { readonly value: number };
     readonly min_retry_concurrency: number;
-    readonly budget_interval?: string;
   };
 }
 

@@ -1,4 +1,5 @@
-// The extension names that Envoy uses as discriminators. Constants, so that a misspelling does not compile.
+// The extension names that Envoy uses as discriminators, and the SDS names that mean something to more than one stage.
+// Constants, so that a misspelling does not compile.
 
 export const TLS_INSPECTOR = 'envoy.filters.listener.tls_inspector';
 export const PROXY_PROTOCOL = 'envoy.filters.listener.proxy_protocol';
@@ -16,3 +17,8 @@ export const ROUTER_FILTER = 'envoy.filters.http.router';
 export const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 export const PREVIOUS_HOSTS_PREDICATE = 'envoy.retry_host_predicates.previous_hosts';
 export const PREVIOUS_PRIORITIES = 'envoy.retry_priorities.previous_priorities';
+
+/** SDS name of the operating system's trust store (spec destinations.md §7.1). */
+export const SYSTEM_ROOTS = 'file-root:system';
+/** Ours: `Snapshot.secrets` holds the text of `crl.filename`, which Envoy reads from a file, under this and its path. */
+export const CRL_FILE_PREFIX = 'file-crl:';

@@ -86,7 +86,6 @@ export interface RouteAction {
   readonly prefix_rewrite?: string;
   readonly regex_rewrite?: { readonly pattern: { readonly regex: string }; readonly substitution: string };
   readonly host_rewrite_literal?: string;
-  readonly auto_host_rewrite?: boolean;
   /** `x-forwarded-host` with the original Host, where the Host is rewritten. */
   readonly append_x_forwarded_host?: boolean;
   readonly hash_policy?: readonly HashPolicy[];

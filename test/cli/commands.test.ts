@@ -1,6 +1,6 @@
 // The commands that do not serve: certs, proxy-config, deviations, version.
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
@@ -78,6 +78,14 @@ t.test('certs makes what the Gateways need, and postern serves with it', async (
   );
   await postern.stop();
   t.equal((await runToEnd(['certs', '--out', out])).code, 64);
+
+  // A CA that is there and cannot be read is not replaced by another.
+  await rm(path.join(out, 'ca.key'));
+  await mkdir(path.join(out, 'ca.key'));
+  const unreadable = await runToEnd(['certs', '--host', 'a.example.com', '--out', out]);
+  t.equal(unreadable.code, 65);
+  t.match(unreadable.stderr, 'cannot be read');
+  t.equal(new X509Certificate(await readFile(path.join(out, 'ca.crt'))).serialNumber, authority.serialNumber);
 });
 
 t.test('proxy-config prints the sections in the recordings’ shape, and tables', async (t) => {
@@ -99,6 +107,8 @@ t.test('proxy-config prints the sections in the recordings’ shape, and tables'
       },
     },
   ]);
+  t.equal((await runToEnd(['pc', 'routes', '--admin', '127.0.0.1:1'])).code, 69);
+  t.equal((await runToEnd(['pc', 'routes', '--admin', 'ftp://x'])).code, 64);
   t.match(await json('routes'), [
     { name: 'https.443.https-a.edge.istio-system' },
     { name: 'https.443.https-b.edge.istio-system' },

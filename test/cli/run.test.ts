@@ -1,10 +1,11 @@
 // `postern run` as a user meets it: flags, exit codes, ready file, access log, reload, admin listener, signals.
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { paste } from '../support/curl.js';
 import { type RunningPostern, runToEnd, startPostern } from '../support/postern.js';
@@ -71,6 +72,9 @@ t.test('wrong usage, missing files and bad input have their own exit codes, and 
   await check(['run', path.join(folder, 'good.yaml'), '--upstream', 'x'], 64, /expected HOST/);
   await check(['run', path.join(folder, 'good.yaml'), '--admin', '0.0.0.0:0', '--port', '80=0'], 64, /loopback only/);
   await check(['run', path.join(folder, 'nowhere.yaml')], 66, /nowhere\.yaml/);
+  await check(['run', folder, '--address', 'foo.invalid'], 64, /expected an IP address/);
+  const good = ['run', path.join(folder, 'good.yaml'), '--port', '80=0', '--admin', 'off'];
+  await check([...good, '--ready-file', path.join(folder, 'nowhere', 'ready.json')], 66, /cannot write/);
   await check(['run', path.join(folder, 'broken.yaml')], 65, /broken\.yaml:\d+:\d+ - error/);
   await check(['run', path.join(folder, 'wrong.yaml')], 65, /wrong\.yaml:8:23[\s\S]*wrong\.yaml:8:53/);
 });
@@ -82,6 +86,9 @@ t.test('a port in use is exit 98, for a listener and for the admin listener', as
   const { port } = taken.address() as net.AddressInfo;
   const listener = await runToEnd(['run', folder, '--port', `80=${port}`, '--admin', 'off']);
   t.equal(listener.code, 98, listener.stderr);
+  t.match(listener.stderr, `127.0.0.1:${port} is in use`, 'the address that was tried');
+  const foreign = await runToEnd(['run', folder, '--port', '80=0', '--admin', 'off', '--address', '192.0.2.1']);
+  t.equal(foreign.code, 64, foreign.stderr);
   const admin = await runToEnd(['run', folder, '--port', '80=0', '--admin', `127.0.0.1:${port}`]);
   t.equal(admin.code, 98, admin.stderr);
   taken.close();
@@ -236,11 +243,27 @@ t.test('the admin listener has Envoy’s paths and shows no private key', async 
   t.match((await ask('/stats')).body, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1$/m);
   t.match((await ask('/stats/prometheus')).body, /^# TYPE envoy_/m);
   t.match(await ask('/nope'), { status: 404, body: /^invalid path\. admin commands are:/ });
-  t.equal((await ask('/config_dump', { host: 'evil.example.com' })).status, 403, 'no DNS rebinding');
+  for (const host of ['evil.example.com', '127.0.0.1.example.com', '127.example.com:15000', 'localhost.example.com'])
+    t.equal((await ask('/config_dump', { host })).status, 403, `no DNS rebinding through ${host}`);
+  // Targets that are no URL, and a filter that would keep a backtracking engine busy for years.
+  for (const target of ['//', '//[', '/..//', '/%', '/stats?filter=%', '/stats?filter=(']) await ask(target);
+  t.equal((await ask('/stats?filter=((a%2B)%2B)%2B$')).status, 200);
+  t.match((await ask('/stats?filter=8443.*cx_total$')).body, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1\n$/);
   const table = await runToEnd(['proxy-config', 'listeners', '--admin', `http://${postern.admin}`]);
   t.match(table.stdout, /0\.0\.0\.0 +8443 +SNI: local\.test +Route: https\.443\.https\.web-gateway\.istio-system/);
   t.notMatch(postern.stderr() + postern.stdout(), 'PRIVATE KEY');
   await postern.stop();
+});
+
+t.test('whoever reads the output may go', async (t) => {
+  const postern = await startPostern([await folderWith({ 'all.yaml': documents(SERVICE, GATEWAY, route()) })]);
+  postern.child.stdout?.destroy();
+  postern.child.stderr?.destroy();
+  for (let i = 0; i < 4; i++) {
+    t.equal((await get(postern)).status, 200);
+    await wait(30); // the log is written within 20 ms
+  }
+  t.equal((await postern.stop()).code, 0);
 });
 
 t.test('--dev-certs makes what is missing, and the printed commands work with it', async (t) => {
@@ -287,6 +310,42 @@ t.test('--initial-fetch-timeout keeps every port closed while no Secret exists',
   await postern.stop();
 });
 
+t.test('--initial-fetch-timeout: a Secret that appears ends the wait', async (t) => {
+  const https = GATEWAY.replace(
+    / {2}- .*\n/,
+    '  - { port: { number: 443, name: https, protocol: HTTPS }, hosts: [shop.example.com], tls: { mode: SIMPLE, credentialName: shop } }\n',
+  );
+  const folder = await folderWith({ 'a.yaml': documents(SERVICE, https, route()) });
+  const made = await runToEnd(['certs', folder, '--out', path.join(folder, '.made')]);
+  t.equal(made.code, 0, made.stderr);
+  const secrets = await readFile(path.join(folder, '.made', 'secrets.yaml'), 'utf8');
+  const postern = await startPostern([folder, '--initial-fetch-timeout', '60s'], {
+    meanwhile: async (stderr) => {
+      while (!stderr().includes('initial fetch timed out')) await wait(10);
+      await writeFile(path.join(folder, 'secrets.yaml'), secrets);
+    },
+  });
+  const line = `curl -k --resolve shop.example.com:8443:127.0.0.1 https://shop.example.com:8443/`;
+  t.match(await paste(line, (port) => postern.port(port)), { status: 200, certificate: 'shop.example.com' });
+  t.equal((await postern.stop()).code, 0);
+});
+
+t.test('who serves nothing says why', async (t) => {
+  const other = await startPostern(['-', '--gateway-label', 'istio=other'], { input: documents(SERVICE, GATEWAY) });
+  t.match(other.stderr(), 'no host is served: the Gateway that is loaded selects another workload than istio-system');
+  await other.stop();
+  const empty = await startPostern(['-'], { input: SERVICE });
+  t.match(empty.stderr(), 'no host is served: no Gateway is loaded');
+  await empty.stop();
+  // What Envoy refuses gets no command to paste.
+  const refused = await startPostern(['-'], {
+    input: documents(SERVICE, GATEWAY, route(undefined, 'headers: { response: { set: { x-a: "%NOPE%" } } }\n    ')),
+  });
+  t.match(refused.stderr(), 'shop.example.com (routes refused)');
+  t.notMatch(refused.stderr(), /^curl /m);
+  await refused.stop();
+});
+
 t.test('SIGTERM drains: the answer under way is finished, a second signal ends at once', async (t) => {
   const backend = http
     .createServer((_request, response) => {
@@ -324,6 +383,69 @@ t.test('--concurrency serves from several processes', async (t) => {
   const postern = await startPostern([folder, '--concurrency', '2']);
   for (let i = 0; i < 8; i++) t.equal((await get(postern)).status, 200);
   t.equal((await postern.stop()).code, 0);
+});
+
+t.test('--concurrency: standard input, SIGHUP and the development CA are those of all processes', async (t) => {
+  const folder = await folderWith({ 'a.yaml': documents(SERVICE, GATEWAY, route('gone.shop.svc.cluster.local')) });
+  const file = path.join(folder, 'a.yaml');
+  const reloaded = await startPostern([file, '--concurrency', '2', '--no-watch']);
+  await writeFile(file, documents(SERVICE, GATEWAY, route()));
+  reloaded.child.kill('SIGHUP');
+  await reloaded.until('stderr', 'reloaded');
+  t.equal((await reloaded.stop()).code, 0);
+
+  const yaml = documents(
+    SERVICE,
+    GATEWAY.replace(
+      '- { port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }',
+      '- { port: { number: 443, name: https, protocol: HTTPS }, hosts: [shop.example.com], tls: { mode: MUTUAL, credentialName: shop } }',
+    ),
+    route(),
+  );
+  const postern = await startPostern(['-', '--dev-certs', '--concurrency', '2'], { input: yaml });
+  const line = postern.stderr().match(/^curl .*$/m)?.[0] ?? '';
+  for (let i = 0; i < 6; i++) t.match(await paste(line, (port) => port), { status: 200 });
+  await postern.stop();
+});
+
+t.test('the printed commands meet what the rules ask for, whatever the host looks like', async (t) => {
+  const listen = (number: number, name: string, more: string): string =>
+    `  - { port: { number: ${number}, name: ${name}, protocol: ${more} }\n`;
+  const yaml = documents(
+    SERVICE,
+    GATEWAY.replace(
+      / {2}- .*\n/,
+      [
+        listen(80, 'http', 'HTTP }, hosts: ["*.example.com"]'),
+        listen(443, 'a', 'HTTPS }, hosts: ["*.example.com"], tls: { mode: OPTIONAL_MUTUAL, credentialName: a }'),
+        listen(9443, 'b', 'HTTPS }, hosts: ["*"], tls: { mode: ISTIO_MUTUAL }'),
+        listen(9444, 'c', 'HTTPS }, hosts: ["*"], tls: { mode: SIMPLE, credentialName: c }'),
+        listen(9445, 'd', 'TLS }, hosts: [d.example.com], tls: { mode: SIMPLE, credentialName: d }'),
+        listen(9000, 'e', 'TCP }, hosts: ["*"]'),
+      ].join(''),
+    ),
+    `${route(undefined, 'match: [{ uri: { regex: "/x+" } }]\n    ').replace(
+      'shop.example.com',
+      '"*"',
+    )}  - match: [{ method: { exact: POST }, headers: { x-tier: { prefix: gold } }, queryParams: { v: { exact: "1" } }, uri: { prefix: /api } }]
+    route: [{ destination: { host: web.shop.svc.cluster.local, port: { number: 80 } } }]
+  tcp:
+  - route: [{ destination: { host: web.shop.svc.cluster.local, port: { number: 80 } } }]
+`,
+  );
+  const ports = ['80', '443', '9443', '9444', '9445', '9000'].flatMap((port) => ['--port', `${port}=0`]);
+  const postern = await startPostern(['-', '--dev-certs', ...ports, '--port', '7=8'], { input: yaml });
+  t.match(postern.stderr(), '--port 7: no server of a Gateway has this port');
+  const lines = postern.stderr().match(/^(?:curl|nc|openssl) .*$/gm) ?? [];
+  t.equal(lines.length, 6, postern.stderr());
+  for (const line of lines) t.match(await paste(line, (port) => port), { status: 200 }, line);
+  t.match(lines[0], "-X POST -H 'x-tier: gold' 'http://any.example.com:");
+  await postern.stop();
+
+  const plain = await startPostern(['-'], { input: documents(SERVICE, GATEWAY, route()) });
+  t.match(plain.stderr(), '/etc/hosts');
+  t.notMatch(plain.stderr(), 'certificate', 'there is none to accept');
+  await plain.stop();
 });
 
 t.test('Node’s own memory of keys: nothing of a Secret reaches stdout or stderr of a failing load', async (t) => {

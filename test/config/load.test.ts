@@ -419,6 +419,26 @@ check(
   },
 );
 
+const workload = (kind: string, metadata: string): string =>
+  `apiVersion: apps/v1\nkind: ${kind}\nmetadata: {name: gw}\nspec:\n  template:\n    metadata: {${metadata}}\n---\n`;
+
+check(
+  "ProxyConfig in an annotation of the gateway's pods is said not to be read; a sidecar's is nobody's business",
+  workload('Deployment', 'annotations: {inject.istio.io/templates: gateway, proxy.istio.io/config: "{}"}') +
+    workload('DaemonSet', 'labels: {istio: edge}, annotations: {proxy.istio.io/config: "{}"}') +
+    workload('Deployment', 'labels: {app: web}, annotations: {proxy.istio.io/config: "{}"}') +
+    workload('Deployment', 'labels: {istio: edge}') +
+    'apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {istio: edge}, annotations: {proxy.istio.io/config: "{}"}}\n',
+  {
+    diagnostics: [
+      { code: 'PST0135', at: '6:66', resource: 'Deployment/default/gw' },
+      { code: 'PST0135', at: '13:53', resource: 'DaemonSet/default/gw' },
+      { code: 'PST0135', at: '31:58', resource: 'Pod/default/p' },
+    ],
+    objects: ['Pod/default/p'],
+  },
+);
+
 // --- kinds -----------------------------------------------------------------------------------------------------------
 
 t.test('positions of fields', async (t) => {
@@ -680,5 +700,28 @@ check(
     ],
   },
 );
+
+const edge = check('connectionSettings are typed, and what has no effect is said', '', {
+  options: {
+    meshConfig: {
+      file: 'mesh.yaml',
+      named: true,
+      text: 'defaultConfig:\n  connectionSettings:\n    profile: EDGE\n    httpIdleTimeout: 30s\n    httpMaxConcurrentStreams: "7"\n    http2InitialStreamWindowSize: -1\n    httpHeadersWithUnderscoresAction: HEADERS_WITH_UNDERSCORES_DROP_HEADER\n    httpPathWithEscapedSlashesAction: PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED\n    httpRequestHeadersTimeout: 5s\n    httpDrainTimeout: 5s\n    httpMergeSlash: true\n    httpRequestTimeout: soon\n',
+    },
+  },
+  diagnostics: [
+    { code: 'PST0130', at: '9:5', says: 'defaultConfig.connectionSettings.httpRequestHeadersTimeout is not emulated' },
+    { code: 'PST0130', at: '10:5', says: 'defaultConfig.connectionSettings.httpDrainTimeout is not emulated' },
+    { code: 'PST0131', at: '11:5', label: 'did you mean httpMergeSlashes?' },
+    { code: 'PST0121', at: '12:25' },
+  ],
+});
+t.same(edge.store.mesh.defaultConfig?.connectionSettings, {
+  profile: 'EDGE',
+  httpIdleTimeout: 30_000,
+  httpMaxConcurrentStreams: 7,
+  httpHeadersWithUnderscoresAction: 'DROP_HEADER',
+  httpRequestHeadersTimeout: 5000,
+});
 
 check('mesh configuration that is none', configMap('just words'), { diagnostics: [{ code: 'PST0132', at: '6:5' }] });

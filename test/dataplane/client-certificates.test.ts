@@ -18,6 +18,15 @@ import {
   tlsSecret,
   until,
 } from '../support/data-plane.js';
+import {
+  AGREEMENT_CLIENT,
+  CLIENT_MID_CRL,
+  ED25519_CLIENT,
+  IPV6_CLIENT,
+  NO_CA_CLIENT,
+  P384_CLIENT,
+  type Pair,
+} from '../support/odd-certificates.js';
 
 interface Attempt {
   /** Client certificate's file name; '' = none. */
@@ -40,11 +49,26 @@ const CODES: Readonly<Record<string, string>> = {
   ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'bad_certificate',
   ERR_SSL_TLSV1_BAD_CERTIFICATE_HASH_VALUE: 'bad_certificate_hash_value',
   ERR_SSL_TLSV1_ALERT_DECRYPT_ERROR: 'decrypt_error',
+  ERR_SSL_SSLV3_ALERT_ILLEGAL_PARAMETER: 'illegal_parameter',
 };
+
+const ODD: Readonly<Record<string, Pair>> = {
+  p384: P384_CLIENT,
+  ed25519: ED25519_CLIENT,
+  agreement: AGREEMENT_CLIENT,
+  ipv6: IPV6_CLIENT,
+  'no-ca': NO_CA_CLIENT,
+};
+
+function materialOf(certificate: string): { readonly cert?: string; readonly key?: string } {
+  if (certificate === '') return {};
+  const odd = ODD[certificate];
+  if (odd !== undefined) return { cert: odd.certificate, key: odd.key };
+  return { cert: pem(`${certificate}.pem`), key: pem(`${certificate}.key`) };
+}
 
 function attempt(port: number, certificate: string, version: tls.SecureVersion): Promise<string> {
   return new Promise((resolve) => {
-    const material = certificate === '' ? {} : { cert: pem(`${certificate}.pem`), key: pem(`${certificate}.key`) };
     const socket = tls.connect({
       port,
       host: '127.0.0.1',
@@ -52,7 +76,7 @@ function attempt(port: number, certificate: string, version: tls.SecureVersion):
       rejectUnauthorized: false,
       minVersion: version,
       maxVersion: version,
-      ...material,
+      ...materialOf(certificate),
     });
     socket.on('secureConnect', () => socket.write('secret payload'));
     socket.once('error', (error: NodeJS.ErrnoException) =>
@@ -133,6 +157,11 @@ await checkClients('MUTUAL', {}, CA, [
   { certificate: 'client-rsa', want: 'ok' },
   { certificate: 'client-unchained', want: 'unknown_ca' },
   { certificate: 'client-chained', want: 'ok' },
+  { certificate: 'p384', want: 'ok' },
+  { certificate: 'ed25519', want: 'certificate_required', want12: 'handshake_failure' },
+  { certificate: 'agreement', want: 'illegal_parameter' },
+  { certificate: 'no-ca', want: 'unknown_ca' },
+  { certificate: 'ipv6', want: 'ok', subject: 'OU=z,O=x+CN=y' },
 ]);
 
 await checkClients(
@@ -149,6 +178,19 @@ await checkClients('MUTUAL with a CRL', {}, CA_AND_CRL, [
   { certificate: 'client-revoked', want: 'certificate_revoked' },
   { certificate: 'client-chained', want: 'unknown_ca' },
 ]);
+await checkClients('MUTUAL with two CRLs', {}, { ...CA, crl: `${pem('client-ca.crl')}${CLIENT_MID_CRL}` }, [
+  { certificate: 'client-chained', want: 'ok' },
+  { certificate: 'client-revoked', want: 'certificate_revoked' },
+]);
+await checkClients('an IPv6 name', { validation: { match_subject_alt_names: [{ exact: '2001:db8::1' }] } }, CA, [
+  { certificate: 'ipv6', want: 'ok' },
+]);
+await checkClients(
+  'a registered id is no name',
+  { validation: { match_subject_alt_names: [{ exact: '1.2.3.4' }] } },
+  CA,
+  [{ certificate: 'ipv6', want: 'certificate_unknown' }],
+);
 await checkClients('a CRL without a PEM block refuses everybody', {}, { ...CA, crl: 'nothing' }, [
   { certificate: 'client', want: 'unknown_ca' },
 ]);

@@ -199,11 +199,35 @@ t.test('ejection: percentage, merge window, return', async (t) => {
   manager.close();
 });
 
+t.test('ejection: failures of our own count apart where they are split off', async (t) => {
+  const config = cluster('c', {
+    outlier_detection: {
+      split_external_local_origin_errors: true,
+      consecutive_local_origin_failure: 2,
+      consecutive_5xx: 2,
+      max_ejection_percent: 100,
+    },
+  });
+  const manager = clusters([config], { c: [endpoint(1), endpoint(2)] }, loopbackEnvironment(new ManualTime()));
+  const state = manager.get('c');
+  const [a, b] = state?.hosts ?? [];
+  if (state === undefined || a === undefined || b === undefined) throw new Error('no cluster');
+  state.report(a, { local: 'connect_failed' });
+  state.report(a, { status: 500 });
+  await settle();
+  t.equal(a.ejected, false, 'one of each kind is two of neither');
+  state.report(a, { local: 'timeout' });
+  await settle();
+  t.equal(a.ejected, true, 'a response does not end a series of local failures');
+  t.equal(b.ejected, false);
+  manager.close();
+});
+
 const UP_CA: Secret = { kind: 'validation_context', trustedCa: pem('ca.pem') };
 
 function tlsCluster(
   name: string,
-  changes: { sni?: string; sans?: readonly string[]; auto?: boolean; ca?: string; cert?: string } = {},
+  changes: { sni?: string; sans?: readonly string[]; auto?: boolean; ca?: string; cert?: string; crl?: string } = {},
 ): Cluster {
   return cluster(name, {
     transport_socket: {
@@ -216,8 +240,12 @@ function tlsCluster(
             ? {}
             : { tls_certificate_sds_secret_configs: [{ name: changes.cert, sds_config: 'ads' }] }),
           combined_validation_context: {
-            default_validation_context:
-              changes.sans === undefined ? {} : { match_subject_alt_names: changes.sans.map((exact) => ({ exact })) },
+            default_validation_context: {
+              ...(changes.sans === undefined
+                ? {}
+                : { match_subject_alt_names: changes.sans.map((exact) => ({ exact })) }),
+              ...(changes.crl === undefined ? {} : { crl: { filename: changes.crl } }),
+            },
             validation_context_sds_secret_config: { name: changes.ca ?? 'ca', sds_config: 'ads' },
           },
         },
@@ -270,12 +298,15 @@ t.test('TLS origination', async (t) => {
       tlsCluster('auto', { auto: true }),
       tlsCluster('stranger', { sni: 'x', ca: 'other' }),
       tlsCluster('absent', { ca: 'absent' }),
+      tlsCluster('revocable', { sni: 'x', crl: '/absent.pem' }),
       tlsCluster('client', { sni: 'x', cert: 'client' }),
       tlsCluster('plain', { sni: 'x' }),
       cluster('dead'),
     ],
     {
-      ...Object.fromEntries(['sni', 'names', 'auto', 'stranger', 'absent', 'client'].map((name) => [name, [at]])),
+      ...Object.fromEntries(
+        ['sni', 'names', 'auto', 'stranger', 'absent', 'revocable', 'client'].map((name) => [name, [at]]),
+      ),
       plain: [endpoint(plain.port)],
       dead: [endpoint(deadPort)],
     },
@@ -316,6 +347,8 @@ t.test('TLS origination', async (t) => {
     verify('X509_verify_cert: certificate verification error at depth 0: unable to get local issuer certificate'),
   );
   await check('absent', 'TLS error: Secret is not supplied by SDS');
+  // A revocation list that cannot be read: nothing is accepted.
+  await check('revocable', 'TLS error: Secret is not supplied by SDS');
   await check('client', undefined);
   await check('plain', 'TLS_error:|268435703:SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER:TLS_error_end');
   await check('dead', 'delayed connect error: Connection refused');

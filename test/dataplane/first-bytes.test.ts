@@ -1,10 +1,10 @@
 // What the first bytes of a connection lead to: split hellos, bytes that are no TLS, silence, PROXY headers, and names that
 // must not reach a laxer chain (spec dataplane.md §1, gateway.md §6).
-import { createServer } from 'node:net';
+import net, { createServer } from 'node:net';
 import tls from 'node:tls';
 import t from 'tap';
 import { counter } from '../../src/dataplane/telemetry/stats.js';
-import { clientHello } from '../support/client-hello.js';
+import { clientHello, type HelloOptions } from '../support/client-hello.js';
 import {
   chain,
   type DataPlane,
@@ -118,6 +118,19 @@ await checkRaw('a terminating catch-all', { listeners: [listener(8443, [chain({ 
   { name: 'TLS 1.0 only', bytes: oldHello(0x0301), want: 'fin', received: PROTOCOL_VERSION_ALERT },
   { name: 'TLS 1.1 only', bytes: oldHello(0x0302), want: 'fin', received: PROTOCOL_VERSION_ALERT },
   { name: 'SSL 3.0', bytes: sslv3Hello(), want: 'reset', received: '' },
+  { name: 'close_notify', bytes: Buffer.from('15030100020100', 'hex'), want: 'reset', received: '' },
+  oddHello('no versions', { more: [[43, Buffer.from('00', 'hex')]] }, '15030100020232'),
+  oddHello('an encrypted hello of no kind', { more: [[0xfe0d, Buffer.of(2)]] }, '15030300020232'),
+  oddHello('parameters of QUIC', { more: [[57, Buffer.of(0)]] }, '1503030002026e'),
+  oddHello('two shares of one group', { more: [[51, twoShares()]] }, '1503030002022f'),
+  oddHello('no signature algorithms', { without: [13] }, '15030300020228'),
+  oddHello('TLS 1.2 without uncompressed points', { without: [43], more: [[11, Buffer.of(1, 1)]] }, '1503030002022f'),
+  oddHello(
+    'TLS 1.2 with P-384 alone',
+    { without: [43], more: [[10, Buffer.from('00020018', 'hex')]] },
+    '15030300020228',
+  ),
+  oddHello('a byte behind the hello', { tail: Buffer.of(11) }, '1503010002020a'),
 ]);
 
 await checkRaw(
@@ -256,6 +269,18 @@ t.test('resumption works within a chain and never crosses to another', async (t)
   }
 });
 
+t.test('a client that ends in the middle of its handshake is closed at once', async (t) => {
+  const plane = await startDataPlane(
+    snapshot({ listeners: [listener(8443, [chain({ certificates: ['a'] })])], secrets }),
+  );
+  t.teardown(() => plane.close());
+  const socket = net.connect({ port: plane.port(), host: '127.0.0.1', allowHalfOpen: true });
+  socket.write(clientHello({ serverName: 'a.example.com' }));
+  socket.once('data', () => socket.end());
+  await new Promise((resolve) => socket.once('end', resolve));
+  await until(() => plane.manager.connectionCount === 0, 'no connection is left');
+});
+
 t.test('renegotiation is refused', async (t) => {
   const plane = await startDataPlane(
     snapshot({ listeners: [listener(8443, [chain({ certificates: ['a'] })])], secrets }),
@@ -338,6 +363,15 @@ async function echoed(port: number, chunks: readonly Buffer[], expected: number)
       next();
     });
   });
+}
+
+function oddHello(name: string, options: Omit<HelloOptions, 'serverName'>, received: string): RawCase {
+  return { name, bytes: clientHello({ serverName: 'a.example.com', ...options }), want: 'fin', received };
+}
+
+function twoShares(): Buffer {
+  const share = Buffer.concat([Buffer.from('001d0020', 'hex'), Buffer.alloc(32, 9)]);
+  return Buffer.concat([Buffer.from([0, share.length * 2]), share, share]);
 }
 
 function oldHello(version: number): Buffer {

@@ -1,6 +1,7 @@
 // TCP proxy: flags, half-close, back-pressure, resets, idle timeout (spec dataplane.md §6).
 import { createHash } from 'node:crypto';
 import net from 'node:net';
+import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import t from 'tap';
 import type { StreamInfo } from '../../src/dataplane/telemetry/stream-info.js';
@@ -159,6 +160,61 @@ t.test('half-close goes through in both directions', async (t) => {
   } as tls.ConnectionOptions);
   await new Promise<void>((resolve) => secure.once('secureConnect', resolve));
   t.equal(await answer(secure), 'got 5', 'through TLS');
+});
+
+t.test('a reset of the client reaches the upstream as a reset', async (t) => {
+  const errors: string[] = [];
+  const upstream = net.createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code ?? ''));
+    socket.write('up');
+  });
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
+  const plane = await startDataPlane(
+    snapshot({
+      listeners: [listener(9000, [chain({ cluster: 'up' })])],
+      clusters: { up: [endpoint((upstream.address() as net.AddressInfo).port)] },
+    }),
+  );
+  t.teardown(async () => {
+    await plane.close();
+    upstream.close();
+  });
+  const socket = net.connect({ port: plane.port(), host: '127.0.0.1' });
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.resetAndDestroy();
+  await until(() => errors.length > 0, 'the upstream sees it');
+  t.same(errors, ['ECONNRESET']);
+});
+
+t.test('an upstream that ends during the handshake ends the client after it', async (t) => {
+  const upstream = await startRecorder((socket) => socket.end());
+  const plane = await startDataPlane(
+    snapshot({
+      listeners: [listener(8443, [chain({ certificates: ['a'], cluster: 'up' })])],
+      clusters: { up: [endpoint(upstream.port)] },
+      secrets,
+    }),
+  );
+  t.teardown(async () => {
+    await plane.close();
+    await upstream.close();
+  });
+  const raw = net.connect({ port: plane.port(), host: '127.0.0.1' });
+  // Holds back what the gateway says until the upstream has been dialled and is gone.
+  const held = new Duplex({ read: () => {}, write: (chunk, _encoding, done) => void raw.write(chunk, () => done()) });
+  raw.once('data', async (chunk) => {
+    await until(() => upstream.connections[0] !== undefined, 'the upstream is dialled');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    held.push(chunk);
+    raw.on('data', (later) => held.push(later));
+  });
+  raw.once('end', () => held.push(null));
+  const socket = tls.connect({ socket: held, rejectUnauthorized: false });
+  socket.on('error', () => {});
+  socket.resume();
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
+  await new Promise((resolve) => socket.once('end', resolve));
+  t.pass('end');
 });
 
 t.test('megabytes both ways through slow readers, bounded memory', async (t) => {

@@ -9,6 +9,7 @@ import { AccessLogSink } from '../../src/dataplane/telemetry/access-log-sink.js'
 import { counter, gauge, renderClusters, renderPrometheus, renderStats } from '../../src/dataplane/telemetry/stats.js';
 import { StreamInfo } from '../../src/dataplane/telemetry/stream-info.js';
 import { createClusterManager } from '../../src/dataplane/upstream/clusters.js';
+import { statsFilter } from '../../src/gateway/stats-filter.js';
 import type { AccessLogSettings } from '../../src/xds/index.js';
 import { cluster, endpoint, loopbackEnvironment, snapshot } from '../support/data-plane.js';
 
@@ -132,6 +133,9 @@ t.test('the sink collects, writes within 20 ms, and keeps its format when a new 
   sink.finished(HTTP);
   sink.flush();
   t.equal(written.length, 2);
+  const json = new AccessLogSink('json', { write: () => {} });
+  t.match(json.configure({ format: '%RESPONSE_CODE%' }), /for text lines/);
+  t.equal(json.configure({ format: '{"code": "%RESPONSE_CODE%"}', encoding: 'JSON' }), undefined);
   const off = new AccessLogSink('off', { write: () => t.fail('nothing is written') });
   off.finished(HTTP);
   off.flush();
@@ -140,9 +144,12 @@ t.test('the sink collects, writes within 20 ms, and keeps its format when a new 
 t.test('statistics', (t) => {
   counter('cluster.outbound|80||web.shop.svc.cluster.local;.upstream_rq_200').value += 5;
   gauge('listener.0.0.0.0_8443.downstream_cx_active').value = 2;
-  t.match(renderStats('upstream_rq_200'), 'cluster.outbound|80||web.shop.svc.cluster.local;.upstream_rq_200: 5\n');
+  t.match(
+    renderStats(statsFilter('upstream_rq_200')),
+    'cluster.outbound|80||web.shop.svc.cluster.local;.upstream_rq_200: 5\n',
+  );
   t.equal(
-    renderStats('^listener\\.0\\.0\\.0\\.0_8443\\.downstream_cx_active$'),
+    renderStats(statsFilter('^listener\\.0\\.0\\.0\\.0_8443\\.downstream_cx_active$')),
     'listener.0.0.0.0_8443.downstream_cx_active: 2\n',
   );
   const prometheus = renderPrometheus();

@@ -27,18 +27,13 @@ import {
   TLS_TRANSPORT_SOCKET,
   type VirtualHost,
 } from '../../src/xds/index.js';
+import { connectionManager } from '../support/connection-manager.js';
 
-const manager = (name: string): HttpConnectionManager => ({
-  rds: { config_source: 'ads', route_config_name: name },
-  http_filters: [{ name: FAULT_FILTER }, { name: CORS_FILTER }],
-  http_protocol_options: {},
-  server_name: 'istio-envoy',
-  use_remote_address: true,
-  forward_client_cert_details: 'SANITIZE_SET',
-  upgrade_configs: [{ upgrade_type: 'websocket' }],
-  normalize_path: true,
-  path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
-});
+const manager = (name: string): HttpConnectionManager =>
+  connectionManager({
+    rds: { config_source: 'ads', route_config_name: name },
+    http_filters: [{ name: FAULT_FILTER }, { name: CORS_FILTER }],
+  });
 
 const http = (name: string): NetworkFilter => ({ name: HTTP_CONNECTION_MANAGER, typed_config: manager(name) });
 

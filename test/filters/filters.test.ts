@@ -34,18 +34,9 @@ import type {
   RetryPolicy,
   RouteMatch,
 } from '../../src/xds/index.js';
+import { connectionManager } from '../support/connection-manager.js';
 
-const MANAGER: HttpConnectionManager = {
-  rds: { config_source: 'ads', route_config_name: 'http.8080' },
-  http_filters: [],
-  http_protocol_options: {},
-  server_name: 'istio-envoy',
-  use_remote_address: true,
-  forward_client_cert_details: 'SANITIZE_SET',
-  upgrade_configs: [{ upgrade_type: 'websocket' }],
-  normalize_path: true,
-  path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
-};
+const MANAGER = connectionManager();
 
 interface HeadOptions {
   readonly protocol?: RequestHead['protocol'];

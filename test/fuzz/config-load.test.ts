@@ -6,6 +6,7 @@ import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
 import { renderDiagnostics } from '../../src/diagnostics/render.js';
 import { caseDirectories, goldenAreas } from '../golden/support.js';
+import { randomNumbers } from '../support/random.js';
 
 const ROUNDS = 400;
 const LONGEST_SEED = 6000;
@@ -41,17 +42,6 @@ const SPICE = [
   '\r',
 ];
 
-// A fixed sequence, so that a failure can be repeated (xorshift32).
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % below;
-  };
-}
-
 function mutate(text: string, below: (limit: number) => number): string {
   let mutated = text;
   for (let count = 1 + below(4); count > 0; count--) {
@@ -69,7 +59,7 @@ t.test('mutated configurations', async (t) => {
     .map((directory) => readFileSync(path.join(directory, 'istio.yaml'), 'utf8'))
     .filter((text) => text.length < LONGEST_SEED);
   t.ok(texts.length > 0);
-  const below = random(20260801);
+  const below = randomNumbers(20260801);
   let withErrors = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const text = mutate(texts[round % texts.length] ?? '', below);
@@ -90,7 +80,7 @@ t.test('mutated configurations', async (t) => {
 });
 
 t.test('a mutated Secret never shows its key', async (t) => {
-  const below = random(7);
+  const below = randomNumbers(7);
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
   const key = Array.from({ length: 400 }, () => letters[below(letters.length)]).join('');
   const pem = `-----BEGIN PRIVATE KEY-----\n${key.replace(/.{64}/g, '    $&\n')}\n    -----END PRIVATE KEY-----\n`;

@@ -11,6 +11,7 @@ import {
 import { goldenRoot, loadGoldenCases } from '../decide/golden-calls.js';
 import { decodeEscapes } from '../golden/support.js';
 import { clientHello } from '../support/client-hello.js';
+import { randomNumbers } from '../support/random.js';
 
 interface Wanted {
   readonly outcome: InspectOutcome;
@@ -92,7 +93,40 @@ checkInspector('fatal alert', Buffer.from('15030100020230', 'hex'), {
   outcome: 'notTls',
   failure: failure('10000418', 'TLSV1_ALERT_UNKNOWN_CA'),
 });
-checkInspector('close_notify', Buffer.from('15030100020100', 'hex'), { outcome: 'notTls', failure: '' });
+checkInspector('close_notify', Buffer.from('15030100020100', 'hex'), { outcome: 'refused', failure: '' });
+for (const legacyVersion of [0x0200, 0x0300, 0x0305, 0x0403, 0xfefd]) {
+  checkInspector(`legacy version ${legacyVersion.toString(16)}`, clientHello({ serverName: name, legacyVersion }), {
+    outcome: 'refused',
+    failure: '',
+  });
+}
+for (const legacyVersion of [0x0301, 0x0302, 0x0304]) {
+  checkInspector(`legacy version ${legacyVersion.toString(16)}`, clientHello({ serverName: name, legacyVersion }), {
+    outcome: 'hello',
+    serverName: name,
+  });
+}
+const encryptedHello = (data: string) => clientHello({ serverName: name, more: [[0xfe0d, Buffer.from(data, 'hex')]] });
+checkInspector('an outer encrypted hello', encryptedHello('0000010001070001aa0002bbbb'), {
+  outcome: 'hello',
+  serverName: name,
+});
+for (const [what, data] of [
+  ['of no bytes', ''],
+  ['cut off', '000000'],
+  ['with a byte too much', '0000010001070001aa0002bbbb00'],
+] as const) {
+  checkInspector(`an encrypted hello ${what}`, encryptedHello(data), {
+    outcome: 'notTls',
+    serverName: '',
+    failure: failure('10000089', 'DECODE_ERROR'),
+  });
+}
+checkInspector('an encrypted hello of another kind', encryptedHello('02'), { outcome: 'hello', serverName: name });
+t.match(inspectPieces([clientHello({ serverName: name, tail: Buffer.of(11) })]).parser, {
+  defect: 'excess_handshake_data',
+  failureReason: failure('100000ff', 'EXCESS_HANDSHAKE_DATA'),
+});
 checkInspector('33 empty records', Buffer.alloc(5 * 33, Buffer.from('1603010000', 'hex')), {
   outcome: 'notTls',
   failure: failure('100000db', 'TOO_MANY_EMPTY_FRAGMENTS'),
@@ -152,7 +186,7 @@ t.test('facts for a terminating chain', (t) => {
 });
 
 t.test('random and mutated bytes give one of the declared outcomes', (t) => {
-  const random = generator(7);
+  const random = randomNumbers(7);
   const seen = new Set<InspectOutcome>();
   const bases = [usual, clientHello({ serverName: name, recordSize: 30 }), text('GET / HTTP/1.1\r\n')];
   const started = process.hrtime.bigint();
@@ -302,7 +336,7 @@ checkProxy('v2 version 3', v2('3111000ccb007107c6336401c7381f90'), { outcome: 'm
 checkProxy('v2 half', v2('2111000ccb0071'), { outcome: 'needMore' });
 
 t.test('mutated PROXY headers give one of the declared outcomes, however they are cut', (t) => {
-  const random = generator(3);
+  const random = randomNumbers(3);
   const bases = [
     text('PROXY TCP4 203.0.113.7 198.51.100.1 51000 8080\r\nGET'),
     v2('2111000ccb007107c6336401c7381f90'),
@@ -329,14 +363,3 @@ t.test('mutated PROXY headers give one of the declared outcomes, however they ar
   t.same([...seen].sort(), ['head', 'malf', 'need']);
   t.end();
 });
-
-/** Deterministic numbers below a bound (xorshift32). */
-function generator(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % bound;
-  };
-}

@@ -8,16 +8,27 @@ export interface HelloOptions {
   readonly padTo?: number;
   /** Splits the handshake message into TLS records of at most this many bytes. */
   readonly recordSize?: number;
+  /** Default 0x0303. */
+  readonly legacyVersion?: number;
+  /** More extensions, behind the usual ones; one of a usual type replaces it. */
+  readonly more?: readonly (readonly [type: number, data: Buffer])[];
+  /** Extension types that are left out. */
+  readonly without?: readonly number[];
+  /** Bytes behind the hello in its last record. */
+  readonly tail?: Buffer;
 }
 
 /** One ClientHello in TLS records, TLS 1.2 and 1.3 offered. */
 export function clientHello(options: HelloOptions): Buffer {
   const message = helloMessage(options, 0);
   const short = (options.padTo ?? 0) - message.length - 5;
-  return records(short > 4 ? helloMessage(options, short - 4) : message, options.recordSize ?? 16_384);
+  const whole = short > 4 ? helloMessage(options, short - 4) : message;
+  return records(Buffer.concat([whole, options.tail ?? Buffer.alloc(0)]), options.recordSize ?? 16_384);
 }
 
 function helloMessage(options: HelloOptions, padding: number): Buffer {
+  const { more = [], without = [] } = options;
+  const leftOut = new Set([...without, ...more.map(([type]) => type)]);
   const extensions = [
     ...(options.serverName === undefined ? [] : [extension(0, serverNameList(options.serverName))]),
     extension(10, Buffer.from('00060004001d0017', 'hex')),
@@ -28,9 +39,11 @@ function helloMessage(options: HelloOptions, padding: number): Buffer {
     extension(43, Buffer.from('0403040303', 'hex')),
     extension(51, Buffer.concat([Buffer.from('0024001d0020', 'hex'), Buffer.alloc(32, 9)])),
     ...(padding > 0 ? [extension(21, Buffer.alloc(padding))] : []),
-  ];
+  ]
+    .filter((data) => !leftOut.has(data.readUInt16BE(0)))
+    .concat(more.map(([type, data]) => extension(type, data)));
   const body = Buffer.concat([
-    Buffer.from('0303', 'hex'),
+    Buffer.from([(options.legacyVersion ?? 0x0303) >> 8, (options.legacyVersion ?? 0x0303) & 255]),
     Buffer.alloc(32, 0x52),
     vector8(Buffer.alloc(32, 0x73)),
     vector16(Buffer.from('13011302c02bc02f', 'hex')),

@@ -21,6 +21,8 @@ interface Request {
   readonly port: number;
   readonly tlsOptions: tls.ConnectionOptions;
   readonly http1: boolean;
+  readonly method: string;
+  readonly headers: readonly (readonly [string, string])[];
 }
 
 /** Runs one line. `ports` replaces container ports by bound ones. */
@@ -38,6 +40,8 @@ function split(line: string): string[] {
 function parseCurl(words: readonly string[], ports: (port: number) => number): Request {
   let url: URL | undefined;
   let http1 = false;
+  let method = 'GET';
+  const headers: [string, string][] = [];
   const resolve = new Map<string, string>();
   const tlsOptions: tls.ConnectionOptions = {};
   for (let i = 0; i < words.length; i++) {
@@ -46,7 +50,11 @@ function parseCurl(words: readonly string[], ports: (port: number) => number): R
     if (word === '-k') tlsOptions.rejectUnauthorized = false;
     else if (word === '-i') continue;
     else if (word === '--http1.1') http1 = true;
-    else if (word === '--cacert') tlsOptions.ca = readFileSync(value());
+    else if (word === '-X') method = value();
+    else if (word === '-H') {
+      const [name, ...rest] = value().split(': ');
+      headers.push([name as string, rest.join(': ')]);
+    } else if (word === '--cacert') tlsOptions.ca = readFileSync(value());
     else if (word === '--cert') tlsOptions.cert = readFileSync(value());
     else if (word === '--key') tlsOptions.key = readFileSync(value());
     else if (word === '--tls-max') tlsOptions.maxVersion = `TLSv${value()}` as tls.SecureVersion;
@@ -58,7 +66,15 @@ function parseCurl(words: readonly string[], ports: (port: number) => number): R
   }
   if (url === undefined) throw new Error('no URL');
   const port = Number(url.port || (url.protocol === 'https:' ? 443 : 80));
-  return { url, host: resolve.get(`${url.hostname}:${port}`) ?? url.hostname, port: ports(port), tlsOptions, http1 };
+  return {
+    url,
+    host: resolve.get(`${url.hostname}:${port}`) ?? url.hostname,
+    port: ports(port),
+    tlsOptions,
+    http1,
+    method,
+    headers,
+  };
 }
 
 async function curl(request: Request): Promise<Outcome> {
@@ -102,7 +118,7 @@ function commonName(socket: tls.TLSSocket): string {
   return Array.isArray(name) ? (name[0] ?? '') : (name ?? '');
 }
 
-function http1Get(socket: net.Socket, { url }: Request): Promise<Outcome> {
+function http1Get(socket: net.Socket, { url, method, headers: lines }: Request): Promise<Outcome> {
   return new Promise((resolve) => {
     let received = '';
     socket.setEncoding('latin1');
@@ -124,12 +140,12 @@ function http1Get(socket: net.Socket, { url }: Request): Promise<Outcome> {
       resolve({ status: Number(status?.split(' ')[1]), headers, body: received.slice(end + 4) });
     });
     socket.write(
-      `GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nUser-Agent: curl/8\r\nConnection: close\r\n\r\n`,
+      `${method} ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\nUser-Agent: curl/8\r\n${lines.map((line) => `${line.join(': ')}\r\n`).join('')}Connection: close\r\n\r\n`,
     );
   });
 }
 
-function http2Get(socket: tls.TLSSocket, { url }: Request): Promise<Outcome> {
+function http2Get(socket: tls.TLSSocket, { url, method, headers: lines }: Request): Promise<Outcome> {
   return new Promise((resolve) => {
     const session = http2.connect(url.origin, { createConnection: () => socket });
     const failed = (error: NodeJS.ErrnoException): void => {
@@ -138,11 +154,15 @@ function http2Get(socket: tls.TLSSocket, { url }: Request): Promise<Outcome> {
     };
     session.on('error', failed);
     socket.on('error', failed);
-    const stream = session.request({
-      ':method': 'GET',
-      ':path': `${url.pathname}${url.search}`,
-      ':authority': url.host,
-    });
+    const stream = session.request(
+      {
+        ':method': method,
+        ':path': `${url.pathname}${url.search}`,
+        ':authority': url.host,
+        ...Object.fromEntries(lines),
+      },
+      { endStream: true },
+    );
     let status = 0;
     let headers: Record<string, string> = {};
     let body = '';

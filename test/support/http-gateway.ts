@@ -8,6 +8,7 @@ import type { StreamInfo } from '../../src/dataplane/telemetry/stream-info.js';
 import type { CircuitBreaker, Host, UpstreamCluster } from '../../src/dataplane/upstream/cluster-manager.js';
 import { buildSnapshotIndex } from '../../src/decide/snapshot-index.js';
 import type { Cluster, HttpConnectionManager, Route, Snapshot } from '../../src/xds/index.js';
+import { connectionManager } from './connection-manager.js';
 
 export interface TestCluster {
   readonly name: string;
@@ -33,21 +34,13 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-export const MANAGER: HttpConnectionManager = {
-  rds: { config_source: 'ads', route_config_name: 'http.8080' },
+export const MANAGER: HttpConnectionManager = connectionManager({
   http_filters: [
     { name: 'envoy.filters.http.fault' },
     { name: 'envoy.filters.http.cors' },
     { name: 'envoy.filters.http.router' },
   ],
-  http_protocol_options: {},
-  server_name: 'istio-envoy',
-  use_remote_address: true,
-  forward_client_cert_details: 'SANITIZE_SET',
-  upgrade_configs: [{ upgrade_type: 'websocket' }],
-  normalize_path: true,
-  path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
-};
+});
 
 /** A route for everything under `prefix`. */
 export function routeTo(cluster: string, more: Partial<NonNullable<Route['route']>> = {}, prefix = '/'): Route {

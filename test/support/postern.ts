@@ -51,7 +51,14 @@ export function runToEnd(
 /** `postern run` with a free port for 80 and 443, no admin listener unless `args` say otherwise, and a ready file. */
 export async function startPostern(
   args: readonly string[],
-  options: { binary?: string; cwd?: string; env?: NodeJS.ProcessEnv; input?: string } = {},
+  options: {
+    binary?: string;
+    cwd?: string;
+    env?: NodeJS.ProcessEnv;
+    input?: string;
+    /** Runs while the ready file is waited for. */
+    meanwhile?: (stderr: () => string) => Promise<void>;
+  } = {},
 ): Promise<RunningPostern> {
   const folder = await mkdtemp(path.join(tmpdir(), 'postern-'));
   const ready = path.join(folder, 'ready.json');
@@ -79,6 +86,7 @@ export async function startPostern(
       resolve(code);
     });
   });
+  void options.meanwhile?.(output.stderr);
   let facts: { listeners: RunningPostern['listeners']; admin: string | null } | undefined;
   const deadline = Date.now() + 30_000;
   while (facts === undefined) {

@@ -3,9 +3,10 @@ import { loadConfig } from '../../src/config/load.js';
 import { collect, type Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { OriginTable } from '../../src/diagnostics/origin.js';
 import { buildPushContext } from '../../src/registry/build-push-context.js';
-import { mergeGatewaysOf } from '../../src/translate/gateway-merge.js';
+import { mergeGateways } from '../../src/translate/gateway-merge.js';
 import { buildRouteConfigurations } from '../../src/translate/routes/route-configurations.js';
 import type { Route, RouteConfiguration } from '../../src/xds/index.js';
+import { GATEWAY_PROXY } from './translation.js';
 
 export interface BuiltRoutes {
   readonly tables: readonly RouteConfiguration[];
@@ -22,18 +23,11 @@ export function buildRoutes(yaml: string, mesh?: string): BuiltRoutes {
   );
   const errors = loaded.diagnostics.filter(({ severity }) => severity === 'error');
   if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));
-  const context = buildPushContext(loaded.store, {
-    namespace: 'istio-system',
-    labels: { istio: 'ingressgateway', app: 'istio-ingressgateway' },
-    ipAddress: '127.0.0.2',
-    locality: {},
-    metadata: {},
-    domain: 'cluster.local',
-  });
+  const context = buildPushContext(loaded.store, GATEWAY_PROXY);
   const diagnostics: Diagnostic[] = [];
   const origins = new OriginTable();
   const report = collect(diagnostics);
-  const gateways = mergeGatewaysOf(context, () => {});
+  const gateways = mergeGateways(context, () => {});
   return { tables: buildRouteConfigurations(context, gateways, origins, report), origins, diagnostics };
 }
 

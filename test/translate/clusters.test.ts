@@ -7,7 +7,7 @@ import { buildPushContext } from '../../src/registry/build-push-context.js';
 import type { PushContextOptions } from '../../src/registry/push-context.js';
 import { type BuiltClusters, buildClusters } from '../../src/translate/clusters/clusters.js';
 import { reportEmptyClusters } from '../../src/translate/clusters/empty-clusters.js';
-import { mergeGatewaysOf } from '../../src/translate/gateway-merge.js';
+import { mergeGateways } from '../../src/translate/gateway-merge.js';
 import { type Cluster, HTTP_PROTOCOL_OPTIONS, type HttpProtocolOptions } from '../../src/xds/index.js';
 
 interface Built extends BuiltClusters {
@@ -43,7 +43,7 @@ function build(yaml: string, { mesh, region, ...options }: Setting = {}): Built 
     options,
   );
   const report = collect(diagnostics);
-  const gateways = mergeGatewaysOf(context, report);
+  const gateways = mergeGateways(context, report);
   const built = buildClusters(context, gateways, new OriginTable(), report);
   reportEmptyClusters(context, built, report);
   return { ...built, diagnostics };

@@ -1,7 +1,7 @@
 // Which servers survive on one port, in which groups and under which route tables. Spec gateway.md §2-§5.
 import t from 'tap';
 import { collect, type Diagnostic } from '../../src/diagnostics/diagnostic.js';
-import { mergeGatewaysOf, rewriteHosts, serverNamesOf } from '../../src/translate/gateway-merge.js';
+import { mergeGateways, rewriteHosts, serverNamesOf } from '../../src/translate/gateway-merge.js';
 import { contextOfYaml, gatewayYaml, type TranslationOptions } from '../support/translation.js';
 
 interface Outcome {
@@ -15,7 +15,7 @@ interface Outcome {
 function checkMerge(name: string, yaml: string, want: Outcome, options: TranslationOptions = {}): void {
   t.test(name, (t) => {
     const diagnostics: Diagnostic[] = [];
-    const merged = mergeGatewaysOf(contextOfYaml(yaml, options), collect(diagnostics));
+    const merged = mergeGateways(contextOfYaml(yaml, options), collect(diagnostics));
     const title = (server: { gatewayName: string; index: number }): string => `${server.gatewayName}[${server.index}]`;
     if (want.groups !== undefined) {
       const groups = merged.ports.map(

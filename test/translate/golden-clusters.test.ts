@@ -1,12 +1,9 @@
 // Clusters and endpoints of every recorded case against what istiod sent to the real gateway, field by field.
-import { existsSync } from 'node:fs';
-import path from 'node:path';
-import t from 'tap';
-import { type PublishedEndpoint, publishSnapshot } from '../../src/translate/published.js';
+import type { PublishedEndpoint } from '../../src/translate/published.js';
 import type { Cluster, Locality } from '../../src/xds/index.js';
-import { caseDirectories, type GoldenCase, goldenAreas, loadCase } from '../golden/support.js';
+import type { GoldenCase } from '../golden/support.js';
 import { differences } from '../support/differences.js';
-import { translateCase } from '../support/golden-translation.js';
+import { checkRecordedSnapshots } from '../support/golden-translation.js';
 
 interface Xds {
   readonly clusters: readonly Cluster[];
@@ -16,33 +13,17 @@ interface Xds {
 // The recorder left its own Service out of the ordinary clusters.
 const RECORDERS_OWN = /^outbound\|.*\|istio-ingressgateway\.istio-system\.svc\.cluster\.local$/;
 
-for (const area of goldenAreas()) {
-  t.test(area, (t) => {
-    let cases = 0;
-    let agreed = 0;
-    for (const directory of caseDirectories(area)) {
-      // One recording holds no dump.
-      if (!existsSync(path.join(directory, 'xds.json'))) continue;
-      const golden = loadCase(directory);
-      const want = golden.readXds() as Xds;
-      const { clusters, endpoints } = publishSnapshot(translateCase(golden).snapshot);
-      const listed = clusters.filter(({ name }) => !RECORDERS_OWN.test(name)) as readonly Cluster[];
-      const found = [
-        ...differences(byName(listed), byName(want.clusters)),
-        ...differences(comparable(endpoints, want.clusters, golden), comparable(want.endpoints, want.clusters, golden)),
-        ...differences(
-          listed.map(({ name }) => name),
-          want.clusters.map(({ name }) => name),
-        ),
-      ];
-      cases += 1;
-      if (found.length === 0) agreed += 1;
-      t.same(found, [], golden.id);
-    }
-    t.comment(`${area}: ${agreed} of ${cases} cases agree in clusters and endpoints`);
-    t.end();
-  });
-}
+checkRecordedSnapshots<Xds>('clusters and endpoints', ({ clusters, endpoints }, want, golden) => {
+  const listed = clusters.filter(({ name }) => !RECORDERS_OWN.test(name)) as readonly Cluster[];
+  return [
+    ...differences(byName(listed), byName(want.clusters)),
+    ...differences(comparable(endpoints, want.clusters, golden), comparable(want.endpoints, want.clusters, golden)),
+    ...differences(
+      listed.map(({ name }) => name),
+      want.clusters.map(({ name }) => name),
+    ),
+  ];
+});
 
 function byName(clusters: readonly Cluster[]): Readonly<Record<string, Cluster>> {
   return Object.fromEntries(clusters.map((cluster) => [cluster.name, cluster]));

@@ -271,16 +271,32 @@ checkListeners(
   { proxy: { metadata: { UNPRIVILEGED_POD: 'true' } } },
 );
 checkListeners(
-  'a connection setting that nobody knows is said to have no effect',
+  'settings of the profile that nothing carries out are said to have no effect',
   gatewayYaml('gw', [https('a.test')]),
   {
     messages: [
-      'connectionSettings.httpDrainTimeout is not emulated and has no effect here',
+      'connectionSettings.httpRequestHeadersTimeout is set by the profile EDGE and not emulated: it has no effect here',
       'failed to fetch key and certificate for kubernetes://c: secret istio-system/c not found',
       'gRPC config: initial fetch timed out for type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
     ],
   },
-  { mesh: { defaultConfig: { connectionSettings: { profile: 'EDGE', httpDrainTimeout: '5s' } } } },
+  { mesh: { defaultConfig: { connectionSettings: { profile: 'EDGE', listenerPerConnectionBufferLimitBytes: 1024 } } } },
+);
+checkListeners(
+  'curves and ciphers that OpenSSL may not have are named',
+  gatewayYaml('gw', [
+    https('a.test', ', ecdhCurves: [X25519MLKEM768, P-256], cipherSuites: [DES-CBC3-SHA, AES128-SHA]'),
+  ]),
+  {
+    messages: [
+      'tlsDefaults.ecdhCurves: X25519Kyber768Draft00 is left out where the OpenSSL of this Node does not have it',
+      'cipherSuites: DES-CBC3-SHA is left out where the OpenSSL of this Node does not have it',
+      'ecdhCurves: X25519MLKEM768 is left out where the OpenSSL of this Node does not have it',
+      'failed to fetch key and certificate for kubernetes://c: secret istio-system/c not found',
+      'gRPC config: initial fetch timed out for type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+    ],
+  },
+  { mesh: { tlsDefaults: { cipherSuites: [], ecdhCurves: ['X25519Kyber768Draft00'] } } },
 );
 checkListeners(
   'PROXY protocol stands before the TLS inspector',
@@ -371,7 +387,7 @@ t.test('what turns the connection manager', (t) => {
         defaultConfig: {
           connectionSettings: {
             profile: 'EDGE',
-            httpStreamIdleTimeout: '1m30s',
+            httpStreamIdleTimeout: 90_000,
             httpMaxConcurrentStreams: 7,
             httpMergeSlashes: false,
           },

@@ -5,6 +5,7 @@ import { chainReadiness, noSecretArrives } from '../../src/decide/chain-readines
 import { judgeCa, judgeCertificate } from '../../src/translate/secret-judgement.js';
 import type { CommonTlsContext, Secret } from '../../src/xds/index.js';
 import {
+  AGREEMENT_CLIENT,
   CA,
   CRL,
   ENCRYPTED_KEY,
@@ -13,6 +14,7 @@ import {
   NO_NAME,
   OLD_ENCRYPTED_KEY,
   P224,
+  RSA_PSS,
   SEC1_KEY,
   WEAK_RSA,
 } from '../support/odd-certificates.js';
@@ -167,6 +169,12 @@ t.test('what Envoy says of a certificate (§7.7, §8.6)', (t) => {
       'another curve',
       { certificateChain: P224.certificate, privateKey: P224.key },
       `${chain}, only P-256, P-384 or P-521 ECDSA certificates are supported`,
+    ],
+    ['a key for RSA-PSS alone', { certificateChain: RSA_PSS.certificate, privateKey: RSA_PSS.key }, chain],
+    [
+      'an EC key that may not sign',
+      { certificateChain: AGREEMENT_CLIENT.certificate, privateKey: AGREEMENT_CLIENT.key },
+      chain,
     ],
     ['no key', { privateKey: 'x' }, `${key}0900006e:PEM routines:OPENSSL_internal:NO_START_LINE`],
     [

@@ -35,6 +35,7 @@ export type Rows<T> = {
   readonly [K in keyof T]-?: object extends Pick<T, K> ? Row<Exclude<T[K], undefined>> : Row<T[K], true>;
 };
 
+/** Makes a row; what `presence` says decides whether the model always has a value. */
 export interface RowBuilder {
   /** Absent is `undefined`, or the type's own empty value. */
   <T, A extends boolean>(type: ValueType<T, A>): Row<T, A>;
@@ -68,6 +69,7 @@ export function notEmulatedUnless<T extends string | boolean>(harmless: T, type:
   return { ...notEmulated(type), harmless };
 }
 
+/** What a table of rows cannot say. */
 export interface MessageOptions<T> {
   /** Fields of the API that the model does not carry. */
   readonly others?: Readonly<Record<string, Row<unknown>>>;

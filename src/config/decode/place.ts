@@ -19,6 +19,7 @@ export interface DecodeContext {
   readonly strictness: 'strict' | 'lenient';
 }
 
+/** Where in an object a decoder is, for paths and spans of diagnostics. */
 export class Place {
   readonly context: DecodeContext;
   private readonly parent: Place | undefined;

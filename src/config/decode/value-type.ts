@@ -76,6 +76,7 @@ export function typeWord(node: YamlNode): string {
   }
 }
 
+/** Reports a value of another type than `expected`; `undefined`, so that a reader can return it. */
 export function reportWrongType(node: YamlNode, place: Place, expected: string): undefined {
   place.report(
     WrongType,
@@ -160,6 +161,7 @@ export function integer(minimum: number, maximum: number): OptionalType<number> 
   return scalarType('int32', 0, (node, place) => readInteger(node, place, { minimum, maximum }, ''));
 }
 
+/** A number with limits of its own, both included. */
 export function doubleIn(minimum: number, maximum: number): OptionalType<number> {
   return scalarType('double', 0, (node, place) => {
     const value = readNumber(node, place);
@@ -304,11 +306,13 @@ function illegalByte(text: string): number {
 /** Whatever is written, unread. */
 export const anything: OptionalType<unknown> = scalarType<unknown>('any', undefined, (node) => toPlain(node));
 
+/** How many items the schema allows, both included. */
 export interface ItemLimits {
   readonly atLeast?: number;
   readonly atMost?: number;
 }
 
+/** Absent is the empty list. Items that cannot be read are reported and left out. */
 export function list<T>(item: ValueType<T>, limits: ItemLimits = {}): ValueType<readonly T[], true> {
   const { atLeast = 0, atMost = Number.POSITIVE_INFINITY } = limits;
   return {

@@ -145,7 +145,8 @@ const server: OptionalType<Server> = message<Server>(
     hosts: emulated(list(string), 'required'),
     tls: emulated(serverTls),
     bind: emulated(string),
-    name: noEffect(string),
+    // The stat prefix of an HTTPS server.
+    name: emulated(string),
     defaultEndpoint: noEffect(string),
   },
   {

@@ -6,18 +6,17 @@ import {
   bool,
   converted,
   enumeration,
+  int32,
   list,
   mapOf,
   type OptionalType,
   plainDuration,
   present,
-  reportWrongType,
   string,
   uint32,
   unlessEmpty,
 } from '../decode/value-type.js';
 import type { ConnectionSettings, MeshConfig, ProxyConfig } from '../model/mesh-config.js';
-import { toPlain } from '../yaml/tree.js';
 import { connectionPool, localityLbSetting, outlierDetection, tcpKeepalive } from './destination-rule.js';
 import { tlsVersion } from './gateway.js';
 import { httpRetry } from './virtual-service.js';
@@ -84,12 +83,66 @@ const proxyHeaders: OptionalType<ProxyHeaders> = message<ProxyHeaders>(
   },
 );
 
-const connectionSettings: OptionalType<ConnectionSettings> = converted(anything, (_, node, place) => {
-  if (node.kind !== 'map') return reportWrongType(node, place, 'object');
-  const settings = Object.fromEntries(node.entries.map((entry) => [entry.key, toPlain(entry.value)]));
-  const { profile, ...others } = settings;
-  return profile === 'DEFAULT' || profile === 'EDGE' ? { ...others, profile } : others;
-});
+type UnderscoresAction = NonNullable<ConnectionSettings['httpHeadersWithUnderscoresAction']>;
+type EscapedSlashesAction = NonNullable<ConnectionSettings['httpPathWithEscapedSlashesAction']>;
+
+// The words of the API have a prefix, which its documentation leaves out.
+const UNDERSCORES: Readonly<Record<string, UnderscoresAction | undefined>> = {
+  ALLOW: 'ALLOW',
+  REJECT_REQUEST: 'REJECT_REQUEST',
+  DROP_HEADER: 'DROP_HEADER',
+  HEADERS_WITH_UNDERSCORES_ALLOW: 'ALLOW',
+  HEADERS_WITH_UNDERSCORES_REJECT_REQUEST: 'REJECT_REQUEST',
+  HEADERS_WITH_UNDERSCORES_DROP_HEADER: 'DROP_HEADER',
+};
+
+const underscoresAction: OptionalType<UnderscoresAction> = converted(
+  enumeration('HEADERS_WITH_UNDERSCORES_UNSPECIFIED', ...Object.keys(UNDERSCORES)),
+  (word) => UNDERSCORES[word],
+);
+
+const escapedSlashesAction: OptionalType<EscapedSlashesAction> = converted(
+  enumeration(
+    'PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED',
+    'KEEP_UNCHANGED',
+    'REJECT_REQUEST',
+    'UNESCAPE_AND_REDIRECT',
+    'UNESCAPE_AND_FORWARD',
+  ),
+  (word) => (word === 'PATH_WITH_ESCAPED_SLASHES_UNSPECIFIED' ? undefined : word),
+);
+
+/** istiod takes a negative number for none. */
+const limit: OptionalType<number> = converted(present(int32), (value) => (value < 0 ? undefined : value));
+
+const connectionSettings: OptionalType<ConnectionSettings> = message<ConnectionSettings>(
+  'ConnectionSettings',
+  {
+    profile: emulated(enumeration('DEFAULT', 'SIDECAR', 'EDGE')),
+    // Both are in the listeners that we publish, and nothing acts on them.
+    listenerPerConnectionBufferLimitBytes: notEmulated(limit),
+    httpRequestHeadersTimeout: notEmulated(plainDuration),
+    httpIdleTimeout: emulated(plainDuration),
+    httpRequestTimeout: emulated(plainDuration),
+    httpStreamIdleTimeout: emulated(plainDuration),
+    httpMaxConcurrentStreams: emulated(limit),
+    http2InitialStreamWindowSize: emulated(limit),
+    http2InitialConnectionWindowSize: emulated(limit),
+    httpHeadersWithUnderscoresAction: emulated(underscoresAction),
+    httpMergeSlashes: emulated(present(bool)),
+    httpPathWithEscapedSlashesAction: emulated(escapedSlashesAction),
+  },
+  {
+    others: every(
+      notEmulated,
+      'clusterPerConnectionBufferLimitBytes',
+      'globalDownstreamConnectionLimit',
+      'httpDrainTimeout',
+      'httpMaxConnectionDuration',
+      'httpMaxStreamDuration',
+    ),
+  },
+);
 
 const proxyConfig: OptionalType<ProxyConfig> = message<ProxyConfig>(
   'ProxyConfig',

@@ -30,29 +30,13 @@ export function overlaps(a: string, b: string): boolean {
   return isWildcard(b) ? a.endsWith(b.slice(1)) : a === b;
 }
 
-/**
- * The hosts that both lists stand for, without repetition: of each pair the more specific one, in the order of `hosts`
- * and, for one of them, of `others`. This is how the hosts of a server and of a VirtualService become virtual hosts.
- *
- *     intersection(['*.example.com', 'b.test'], ['a.example.com', '*']); // ['a.example.com', '*.example.com', 'b.test']
- */
-export function intersection(hosts: readonly string[], others: readonly string[]): readonly string[] {
-  const result = new Set<string>();
-  for (const host of hosts) {
-    for (const other of others) {
-      if (subsetOf(host, other)) result.add(host);
-      else if (subsetOf(other, host)) result.add(other);
-    }
-  }
-  return [...result];
-}
-
 /** `ns/host` taken apart at the first slash; `namespace` is `undefined` when nothing is written before the host. */
 export interface NamespacedHost {
   readonly namespace: string | undefined;
   readonly host: string;
 }
 
+/** Takes any text; `/host` has the namespace ''. */
 export function parseNamespacedHost(written: string): NamespacedHost {
   const slash = written.indexOf('/');
   if (slash === -1) return { namespace: undefined, host: written };

@@ -61,11 +61,26 @@ export interface ProxyConfig {
     readonly xForwardedPort?: { readonly enabled?: boolean };
   };
   readonly proxyMetadata?: Readonly<Record<string, string>>;
-  /** Raw, as written: EDGE profile, timeouts, limits (spec gateway.md §12.1, `connectionSettings`, 1.31+). */
+  /** Istio 1.31+ (spec gateway.md §12.1). */
   readonly connectionSettings?: ConnectionSettings;
 }
 
+/** Durations in milliseconds. What is not written is the profile's to say, see `connectionSetting`. */
 export interface ConnectionSettings {
-  readonly profile?: 'DEFAULT' | 'EDGE';
-  readonly [setting: string]: unknown;
+  readonly profile?: 'DEFAULT' | 'SIDECAR' | 'EDGE';
+  readonly listenerPerConnectionBufferLimitBytes?: number;
+  readonly httpIdleTimeout?: number;
+  readonly httpRequestTimeout?: number;
+  readonly httpRequestHeadersTimeout?: number;
+  readonly httpStreamIdleTimeout?: number;
+  readonly httpMaxConcurrentStreams?: number;
+  readonly http2InitialStreamWindowSize?: number;
+  readonly http2InitialConnectionWindowSize?: number;
+  readonly httpHeadersWithUnderscoresAction?: 'ALLOW' | 'REJECT_REQUEST' | 'DROP_HEADER';
+  readonly httpMergeSlashes?: boolean;
+  readonly httpPathWithEscapedSlashesAction?:
+    | 'KEEP_UNCHANGED'
+    | 'REJECT_REQUEST'
+    | 'UNESCAPE_AND_REDIRECT'
+    | 'UNESCAPE_AND_FORWARD';
 }

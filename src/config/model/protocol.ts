@@ -1,6 +1,7 @@
 // The protocol word of a port, in Gateways, ServiceEntries and Services. Spec gateway.md §3.1; Istio:
 // pkg/config/protocol/instance.go Parse.
 
+/** As Istio prints them; `UnsupportedProtocol` is every word that it does not know. */
 export type Protocol =
   | 'TCP'
   | 'UDP'
@@ -53,11 +54,6 @@ export function isHttpProtocol(protocol: Protocol): boolean {
     default:
       return false;
   }
-}
-
-/** The client's bytes are a TLS session. */
-export function isTlsProtocol(protocol: Protocol): boolean {
-  return protocol === 'HTTPS' || protocol === 'TLS';
 }
 
 /** Bytes in the clear of which the gateway knows nothing; Istio builds UDP like these on a gateway. */

@@ -1,5 +1,6 @@
 // Offsets of one text to lines and columns, computed when somebody asks.
 
+/** Offsets of a text as lines and columns, both from 1. */
 export class LineIndex {
   private readonly text: string;
   private starts: number[] | undefined;

@@ -7,6 +7,7 @@ export interface Span {
   readonly end: number;
 }
 
+/** A value with the span (offsets into the text) where it is written. */
 export type YamlNode = YamlMap | YamlList | YamlScalar;
 
 export interface YamlMap extends Span {
@@ -35,6 +36,7 @@ export interface YamlScalar extends Span {
   readonly word?: string;
 }
 
+/** True for `null`, `~` and nothing. */
 export function isNull(node: YamlNode): boolean {
   return node.kind === 'scalar' && node.value === null;
 }
@@ -76,7 +78,7 @@ export function spanAt(root: YamlNode, path: readonly (string | number)[]): Span
 }
 
 /** The smallest span that shows an entry's value. */
-export function valueSpan(entry: YamlEntry): Span {
+function valueSpan(entry: YamlEntry): Span {
   const { value } = entry;
   return value.kind === 'scalar' && value.end > value.start && !value.literal ? value : entry.keySpan;
 }

@@ -2,6 +2,7 @@
 import type http from 'node:http';
 import type net from 'node:net';
 import { Readable } from 'node:stream';
+import { Http1ResponseParser } from '../upstream/http1-response-parser.js';
 import { reasonPhrase } from './reason-phrases.js';
 import type {
   RequestHead,
@@ -49,12 +50,13 @@ export class Http1Stream implements ServerStream {
     upgradeHead: Buffer | undefined,
   ) {
     this.codec = codec;
-    this.head = upgradeHead === undefined ? head : { ...head, endStream: true };
+    this.head = upgradeHead === undefined || isIgnoredUpgrade(head) ? head : { ...head, endStream: true };
     this.request = request;
     this.response = response;
-    this.body = upgradeHead === undefined ? request : Readable.from([]);
     // The client's leaving must be seen while the upstream makes up its mind, so its bytes are read all the time.
     this.early = upgradeHead === undefined ? undefined : new EarlyBytes(codec, upgradeHead);
+    if (this.early === undefined) this.body = request;
+    else this.body = this.head.endStream ? Readable.from([]) : new DetachedBody(head, this.early, codec);
     response.on('drain', () => {
       if (!this.over) this.listener?.onDrain();
     });
@@ -67,6 +69,7 @@ export class Http1Stream implements ServerStream {
   }
 
   get requestComplete(): boolean {
+    if (this.body instanceof DetachedBody) return this.body.complete;
     return this.head.endStream || this.request.complete;
   }
 
@@ -160,6 +163,52 @@ class EarlyBytes extends Readable {
 
   override _read(): void {
     this.codec.socket.resume();
+  }
+}
+
+/** Envoy does not know `h2c` and takes such a request for an ordinary one, body and all (spec dataplane.md §3.12). */
+function isIgnoredUpgrade({ method, headers }: RequestHead): boolean {
+  if (method === 'CONNECT') return false;
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i] === 'upgrade' && (headers[i + 1] as string).toLowerCase() !== 'h2c') return false;
+  }
+  return true;
+}
+
+/** The body of a request that node:http took for an upgrade, and whose bytes it therefore leaves alone. */
+class DetachedBody extends Readable {
+  complete = false;
+  private readonly source: Readable;
+
+  constructor({ headers }: RequestHead, source: Readable, codec: Http1StreamOwner) {
+    super();
+    this.source = source;
+    // The framing of bodies is the same in both directions.
+    const parser = new Http1ResponseParser({
+      onInformational: () => {},
+      onHead: () => {},
+      onData: (chunk) => {
+        if (!this.push(chunk)) source.pause();
+      },
+      onEnd: () => {
+        this.complete = true;
+        this.push(null);
+      },
+    });
+    parser.expect({ head: false, upgrade: false });
+    const framing = headers.flatMap((name, i) =>
+      i % 2 === 0 && (name === 'content-length' || name === 'transfer-encoding')
+        ? [name, headers[i + 1] as string]
+        : [],
+    );
+    parser.push(Buffer.from(renderResponseHead(200, framing), 'latin1'));
+    source.on('data', (chunk: Buffer) => {
+      if (!this.complete && parser.push(chunk) === 'malformed') codec.socket.destroy();
+    });
+  }
+
+  override _read(): void {
+    this.source.resume();
   }
 }
 

@@ -6,6 +6,7 @@ import { isLegalAuthority } from '../../filters/http1-head.js';
 import type { HttpConnectionManager } from '../../xds/index.js';
 import { type CodecSettings, DELAYED_CLOSE } from './codec-settings.js';
 import { Http2Stream, type Http2StreamOwner } from './http2-stream.js';
+import { keepReading } from './keep-reading.js';
 import type { ServerCodec, ServerCodecListener } from './stream.js';
 
 /** Pseudo headers and cookie crumbs count (spec dataplane.md §3.9). */
@@ -58,6 +59,7 @@ export class Http2Codec implements ServerCodec, Http2StreamOwner {
     this.session.on('error', () => {
       this.broken = true;
     });
+    keepReading(socket, settings.environment);
     this.session.on('close', () => {
       if (this.over) return;
       this.over = true;
@@ -127,15 +129,20 @@ export class Http2Codec implements ServerCodec, Http2StreamOwner {
 
   private onConnectionLost(): void {
     for (const stream of [...this.streams]) {
-      stream.fail(
-        this.broken
-          ? { kind: 'protocol', details: 'http2.unknown.nghttp2.error' }
-          : { kind: 'disconnect', details: 'downstream_remote_disconnect' },
-      );
+      if (stream.isComplete) stream.finish();
+      else
+        stream.fail(
+          this.broken
+            ? { kind: 'protocol', details: 'http2.unknown.nghttp2.error' }
+            : { kind: 'disconnect', details: 'downstream_remote_disconnect' },
+        );
     }
     if (!this.session.destroyed) {
-      const timer = this.settings.environment.setTimer(DELAYED_CLOSE, () => this.session.destroy());
-      this.session.once('close', () => timer.cancel());
+      const timer = this.settings.environment.setTimer(DELAYED_CLOSE, () => {
+        this.session.destroy();
+        this.socket.destroy(); // a session that has been closed waits for the client to end, who may be long gone
+      });
+      this.socket.once('close', () => timer.cancel());
       this.session.close();
     }
   }

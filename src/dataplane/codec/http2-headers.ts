@@ -39,16 +39,31 @@ const SINGLE: ReadonlySet<string> = new Set([
   'x-content-type-options',
 ]);
 
+/** Names that no HTTP/2 message may have (RFC 9113 §8.2.2). */
+const CONNECTION_ONLY: ReadonlySet<string> = new Set([
+  'connection',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/** Without a prototype: `constructor` and `__proto__` are names like any other. */
+export function emptyHttp2Headers(): http2.OutgoingHttpHeaders {
+  return Object.create(null) as http2.OutgoingHttpHeaders;
+}
+
 /** Flat pairs as node:http2 takes them: repeated names become arrays. */
 export function toHttp2Headers(pairs: readonly string[]): http2.OutgoingHttpHeaders {
-  const headers: http2.OutgoingHttpHeaders = {};
+  const headers = emptyHttp2Headers();
   for (let i = 0; i < pairs.length; i += 2) addHttp2Header(headers, pairs[i] as string, pairs[i + 1] as string);
   return headers;
 }
 
 /** Adds a line; what HTTP/2 cannot carry (and node:http2 throws on) is left out. */
 export function addHttp2Header(headers: http2.OutgoingHttpHeaders, name: string, value: string): void {
-  if (name === 'http2-settings' || (name === 'te' && value !== 'trailers')) return;
+  if (CONNECTION_ONLY.has(name) || (name === 'te' && value !== 'trailers')) return;
   const before = headers[name];
   if (before === undefined) headers[name] = value;
   else if (SINGLE.has(name)) headers[name] = `${before},${value}`;

@@ -35,6 +35,8 @@ export class Http2Stream implements ServerStream {
   private responseTrailers: readonly string[] = NO_TRAILERS;
   private responded = false;
   private ended = false;
+  /** Nothing of the response waits for the client any more; 'close' follows some turns of the event loop later. */
+  private sent = false;
   private over = false;
 
   constructor(
@@ -56,7 +58,8 @@ export class Http2Stream implements ServerStream {
       if (!this.over) this.listener?.onDrain();
     });
     stream.on('wantTrailers', () => {
-      if (this.ended && !stream.destroyed && !stream.closed) stream.sendTrailers(toHttp2Headers(this.responseTrailers));
+      if (!this.ended || this.isGone) return;
+      this.sent = this.attempt(() => stream.sendTrailers(toHttp2Headers(this.responseTrailers)));
     });
     stream.on('error', () => {}); // 'close' tells all
     stream.on('close', () => this.onClose());
@@ -64,6 +67,11 @@ export class Http2Stream implements ServerStream {
 
   get requestComplete(): boolean {
     return this.head.endStream || this.stream.readableEnded;
+  }
+
+  /** The response has been written to its end: a client that leaves now has got it all, and it counts as complete. */
+  get isComplete(): boolean {
+    return this.sent && this.requestComplete;
   }
 
   get trailers(): readonly string[] {
@@ -75,30 +83,36 @@ export class Http2Stream implements ServerStream {
   }
 
   informational(status: number, headers: readonly string[]): void {
-    if (this.over || this.responded || this.stream.destroyed) return;
-    this.stream.additionalHeaders({ ':status': status, ...toHttp2Headers(headers) });
+    if (this.over || this.responded || this.isGone) return;
+    this.attempt(() => this.stream.additionalHeaders({ ':status': status, ...toHttp2Headers(headers) }));
   }
 
   respond(head: ResponseHead, endStream: boolean): void {
-    if (this.over || this.responded || this.stream.destroyed) return;
+    if (this.over || this.responded || this.isGone) return;
     this.responded = true;
     this.ended = endStream;
-    this.stream.respond(
-      { ':status': head.status, ...toHttp2Headers(head.headers) },
-      // Even where no trailers can come: a reset would else end the stream regularly first, and look complete.
-      { endStream, waitForTrailers: !endStream, ...NO_DATE },
+    const isOut = this.attempt(() =>
+      this.stream.respond(
+        { ':status': head.status, ...toHttp2Headers(head.headers) },
+        // Even where no trailers can come: a reset would else end the stream regularly first, and look complete.
+        { endStream, waitForTrailers: !endStream, ...NO_DATE },
+      ),
     );
+    if (!isOut) return;
     // A response before the end of the request: RST_STREAM NO_ERROR behind it (spec dataplane.md §3.4).
-    if (endStream) this.closeEarly();
+    if (endStream) {
+      this.sent = true;
+      this.closeEarly();
+    }
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.over || this.stream.destroyed || chunk.length === 0 || this.stream.writableEnded) return true;
+    if (this.over || this.isGone || chunk.length === 0 || this.stream.writableEnded) return true;
     return this.stream.write(chunk);
   }
 
   end(trailers: readonly string[]): void {
-    if (this.over || this.ended || this.stream.destroyed) return;
+    if (this.over || this.ended || this.isGone) return;
     this.ended = true;
     this.responseTrailers = trailers;
     this.stream.end(() => this.closeEarly());
@@ -116,12 +130,36 @@ export class Http2Stream implements ServerStream {
     this.stream.resume(); // Node keeps a stream that nobody reads
   }
 
+  /** The response is out, and the connection with it. */
+  finish(): void {
+    if (this.over) return;
+    this.over = true;
+    this.codec.forget(this);
+    this.listener?.onFinished();
+  }
+
   /** From the codec, or from our own 'close'. */
   fail(failure: StreamFailure): void {
     if (this.over) return;
     this.over = true;
     this.codec.forget(this);
     this.listener?.onFailure(failure);
+  }
+
+  /** Reset or torn down, though 'close' has not told yet: Node throws on whatever is sent now. */
+  private get isGone(): boolean {
+    return this.stream.destroyed || this.stream.closed;
+  }
+
+  // Node throws on heads that it thinks nobody may send; the stream ends then, never the process.
+  private attempt(send: () => void): boolean {
+    try {
+      send();
+      return true;
+    } catch {
+      this.stream.close(NGHTTP2_INTERNAL_ERROR);
+      return false;
+    }
   }
 
   private closeEarly(): void {
@@ -133,10 +171,8 @@ export class Http2Stream implements ServerStream {
   private onClose(): void {
     if (this.over) return;
     const code = this.stream.rstCode ?? NGHTTP2_NO_ERROR;
-    if (this.ended && code === NGHTTP2_NO_ERROR) {
-      this.over = true;
-      this.codec.forget(this);
-      this.listener?.onFinished();
+    if (this.isComplete || (this.ended && code === NGHTTP2_NO_ERROR)) {
+      this.finish();
       return;
     }
     if (this.codec.isBroken) this.fail({ kind: 'protocol', details: 'http2.unknown.nghttp2.error' });

@@ -1,4 +1,4 @@
-// Reason phrases as Envoy prints them (spec dataplane.md §3.7.7): an upstream's own phrase is never kept.
+// Reason phrases as Envoy prints them (spec dataplane.md §3.7 item 7): an upstream's own phrase is never kept.
 
 const PHRASES: Readonly<Record<number, string>> = {
   100: 'Continue',

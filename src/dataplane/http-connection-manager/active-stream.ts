@@ -16,6 +16,7 @@ import type { Downstream, Forwarding } from '../router/exchange.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 import { bridgeGrpcWeb } from './grpc-web-bridge.js';
 import type { HttpConnection } from './http-connection.js';
+import { timeoutsOf } from './manager-timeouts.js';
 import { addResponseFraming } from './response-head.js';
 import { StreamTimers } from './stream-timers.js';
 
@@ -60,7 +61,7 @@ export class ActiveStream implements ServerStreamListener {
       startTime: this.info.startTime,
     };
     this.closeAfter = isLast || asksForClose(this.facts);
-    this.timers = new StreamTimers(services.context.environment, downstream.manager, {
+    this.timers = new StreamTimers(services.context.environment, timeoutsOf(downstream.manager), {
       isRequestComplete: () => stream.requestComplete,
       expired: (reply) => this.onTimeout(reply),
     });
@@ -224,7 +225,7 @@ export class ActiveStream implements ServerStreamListener {
     return this.stream.tunnel({ status, headers: headers.raw });
   }
 
-  /** A response of the gateway's own (spec dataplane.md §3.7.8, §3.8). */
+  /** A response of the gateway's own (spec dataplane.md §3.7 item 8, §3.8). */
   private reply(reply: LocalReply): void {
     if (this.over) return;
     const { decision, info, facts, stream } = this;

@@ -1,6 +1,5 @@
 // One downstream connection (spec dataplane.md §3.1, §3.10, §3.11): its codec, its streams, the idle timer, draining.
 import type { decideRequest } from '../../decide/decide-request.js';
-import { parseDuration } from '../../xds/index.js';
 import type { Codecs } from '../codec/select-codec.js';
 import type { CodecRefusal, ServerCodec, ServerCodecListener, ServerStream } from '../codec/stream.js';
 import type { DataPlaneContext, DownstreamConnection } from '../downstream-connection.js';
@@ -8,9 +7,7 @@ import type { Timer } from '../environment.js';
 import type { Router } from '../router/router.js';
 import { StreamInfo } from '../telemetry/stream-info.js';
 import { ActiveStream } from './active-stream.js';
-
-/** Envoy's default: a connection without streams is closed after an hour. */
-const IDLE_TIMEOUT = 3_600_000;
+import { timeoutsOf } from './manager-timeouts.js';
 
 /** What all connections share. */
 export interface HttpServices {
@@ -35,8 +32,7 @@ export class HttpConnection implements ServerCodecListener {
     this.services = services;
     this.downstream = downstream;
     this.onGone = onGone;
-    const configured = downstream.manager.common_http_protocol_options?.idle_timeout;
-    this.idleTimeout = configured === undefined ? IDLE_TIMEOUT : (parseDuration(configured) ?? IDLE_TIMEOUT);
+    this.idleTimeout = timeoutsOf(downstream.manager).connectionIdle;
   }
 
   start(): void {

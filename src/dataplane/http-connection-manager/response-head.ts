@@ -1,4 +1,4 @@
-// The framing that Envoy's HTTP/1 codec adds behind all other response headers (spec dataplane.md §3.7.5).
+// The framing that Envoy's HTTP/1 codec adds behind all other response headers (spec dataplane.md §3.7 item 5).
 import type { HeaderMap } from '../../filters/header-map.js';
 
 /** What decides how a response is framed. */

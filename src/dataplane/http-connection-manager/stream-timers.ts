@@ -1,8 +1,8 @@
 // The connection manager's timers of one stream (spec dataplane.md §3.10): the whole request within request_timeout, and
 // something in either direction within stream_idle_timeout. Both are off unless the configuration sets them.
 import { type LocalReply, REQUEST_TIMEOUT, streamIdleTimeout } from '../../filters/local-reply.js';
-import { type HttpConnectionManager, parseDuration } from '../../xds/index.js';
 import type { Environment, Timer } from '../environment.js';
+import type { ManagerTimeouts } from './manager-timeouts.js';
 
 /** The stream that the timers belong to. */
 export interface TimedStream {
@@ -22,11 +22,11 @@ export class StreamTimers {
   /** When something last happened. The timer is not moved with each chunk: it looks here when it runs out. */
   private touched = 0;
 
-  constructor(environment: Environment, manager: HttpConnectionManager, stream: TimedStream) {
+  constructor(environment: Environment, timeouts: ManagerTimeouts, stream: TimedStream) {
     this.environment = environment;
     this.stream = stream;
-    this.requestTimeout = parseDuration(manager.request_timeout ?? '') ?? 0;
-    this.idleTimeout = parseDuration(manager.stream_idle_timeout ?? '') ?? 0;
+    this.requestTimeout = timeouts.request;
+    this.idleTimeout = timeouts.streamIdle;
   }
 
   start(endStream: boolean): void {

@@ -9,6 +9,7 @@ interface Node {
   listed: boolean;
 }
 
+/** Many deadlines of one length under one timer. */
 export class DeadlineList {
   private readonly environment: Environment;
   private readonly milliseconds: number;

@@ -23,6 +23,8 @@ export interface BindFailure {
   readonly name: string;
   readonly port: number;
   readonly address: string;
+  /** Where it was to be bound, as `address:port` or path; unlike the above where `Environment.listen` translates. */
+  readonly tried: string;
   /** Node's error code: EADDRINUSE, EACCES, EADDRNOTAVAIL. */
   readonly code: string;
 }
@@ -102,6 +104,7 @@ export class ListenerManager {
    */
   apply(next: RunningSnapshot, commit: () => void = () => {}): Promise<ApplyReport> {
     const applied = this.queue.then(() => this.applyNow(next, commit));
+    // Whoever called hears of a failure; the queue only says whose turn it is.
     this.queue = applied.catch(() => undefined);
     return applied;
   }
@@ -190,18 +193,22 @@ export class ListenerManager {
     for (const item of order) {
       if (item.socket !== undefined) continue;
       const socket = new ListeningSocket(item.address);
-      const code = await this.listen(socket);
-      if (code === undefined) {
+      const refusal = await this.listen(socket);
+      if (refusal === undefined) {
         fresh.push(socket);
         item.socket = socket;
         continue;
       }
-      const shared = code === 'EADDRINUSE' ? this.wildcardSocket(item, warmed) : undefined;
+      const shared = refusal.code === 'EADDRINUSE' ? this.wildcardSocket(item, warmed) : undefined;
       if (shared !== undefined) {
         item.socket = shared;
         continue;
       }
-      if (code === 'EADDRINUSE' && isWildcard(item.address) && (await this.displace(item, warmed, socket, displaced))) {
+      if (
+        refusal.code === 'EADDRINUSE' &&
+        isWildcard(item.address) &&
+        (await this.displace(item, warmed, socket, displaced))
+      ) {
         fresh.push(socket);
         continue;
       }
@@ -209,7 +216,7 @@ export class ListenerManager {
         name: item.entry.name,
         port: item.address.port,
         address: item.address.path ?? item.address.host,
-        code,
+        ...refusal,
       });
     }
     if (failed.length > 0) {
@@ -248,7 +255,7 @@ export class ListenerManager {
     return true;
   }
 
-  private async listen(socket: ListeningSocket): Promise<string | undefined> {
+  private async listen(socket: ListeningSocket): Promise<Pick<BindFailure, 'tried' | 'code'> | undefined> {
     try {
       const bound = await this.context.environment.listen(socket.server, socket.address);
       socket.boundPort = bound.port;
@@ -257,7 +264,14 @@ export class ListenerManager {
       socket.server.on('error', () => {});
       return undefined;
     } catch (error) {
-      return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EUNKNOWN';
+      const facts: NodeJS.ErrnoException & { address?: unknown; port?: unknown } =
+        error instanceof Error ? error : new Error(String(error));
+      const host = String(facts.address ?? socket.address.path ?? socket.address.host);
+      const port = socket.address.path === undefined ? `:${Number(facts.port ?? socket.address.port)}` : '';
+      return {
+        tried: `${host.includes(':') ? `[${host}]` : host}${port}`,
+        code: facts.code ?? 'EUNKNOWN',
+      };
     }
   }
 

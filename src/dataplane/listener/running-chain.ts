@@ -39,6 +39,7 @@ function build(material: TlsMaterial, requireClientCertificate: boolean): Downst
   }
 }
 
+/** Made for every chain of every snapshot; TLS contexts are shared by material. */
 export class RunningChain {
   readonly chain: FilterChain;
   /** `undefined`: no filter that ends the chain, which Envoy would not have accepted. */

@@ -65,7 +65,7 @@ export class RetryState {
     this.circuit.release('retry');
   }
 
-  // Attempts first, breaker second (spec dataplane.md §5.5.1).
+  // Attempts first, breaker second (spec dataplane.md §5.5 item 1).
   private judge(wanted: boolean): RetryVerdict {
     if (!wanted) return 'no';
     if (this.left === 0) return 'limit';

@@ -3,7 +3,7 @@
 // both sides are there.
 import type net from 'node:net';
 import tls from 'node:tls';
-
+import { chooseTcpCluster } from '../../decide/tcp-cluster.js';
 import { type ConnectionFacts, parseDuration, type TcpProxy } from '../../xds/index.js';
 import { xxHash64 } from '../../xds/xx-hash.js';
 import type { Environment, Timer } from '../environment.js';
@@ -12,7 +12,7 @@ import type { StreamInfo } from '../telemetry/stream-info.js';
 import type { ClusterManager, ConnectFailure, Host, UpstreamCluster } from '../upstream/cluster-manager.js';
 import { ReadBuffers, type ReadSink } from './read-buffers.js';
 
-/** Envoy's default; Istio overrides it only where a DestinationRule says so. */
+/** Envoy's default, in milliseconds. */
 const DEFAULT_IDLE_TIMEOUT = 3_600_000;
 
 /** How the downstream is to be ended. */
@@ -38,6 +38,7 @@ export interface TcpProxyContext {
   readonly clusters: ClusterManager;
 }
 
+/** One proxied connection, from the choice of its chain to its log line. */
 export class TcpProxySession implements ReadSink {
   private readonly context: TcpProxyContext;
   private readonly config: TcpProxy;
@@ -55,6 +56,8 @@ export class TcpProxySession implements ReadSink {
   private idleTimeout = 0;
   private lastActive = 0;
   private holdsConnection = false;
+  /** The client's end was a reset: the upstream gets one too (measured). */
+  private clientReset = false;
   private over = false;
 
   constructor(
@@ -75,7 +78,7 @@ export class TcpProxySession implements ReadSink {
   start(): boolean {
     const { environment, clusters } = this.context;
     counter(`tcp.${this.config.stat_prefix ?? this.config.cluster ?? ''}.downstream_cx_total`).value++;
-    const name = this.chooseCluster();
+    const name = chooseTcpCluster(this.config, environment.random);
     const cluster = clusters.get(name);
     if (cluster === undefined) {
       this.info.setFlag('NC');
@@ -122,7 +125,10 @@ export class TcpProxySession implements ReadSink {
   /** The client's side is ready: `socket` is paused, whatever it sent first is back in it. Flows start now or when the upstream is up. */
   attach(socket: net.Socket): void {
     this.downstream = socket;
-    socket.on('error', () => socket.destroy());
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.clientReset ||= error.code === 'ECONNRESET';
+      socket.destroy();
+    });
     socket.once('close', () => this.downstreamClosed());
     if (this.over) {
       socket.destroy();
@@ -134,19 +140,6 @@ export class TcpProxySession implements ReadSink {
   /** The client is gone or refused before it was attached: the upstream sees an empty connection. */
   abort(): void {
     this.end();
-  }
-
-  private chooseCluster(): string {
-    const { cluster, weighted_clusters: weighted } = this.config;
-    if (cluster !== undefined || weighted === undefined) return cluster ?? '';
-    let total = 0;
-    for (const { weight } of weighted.clusters) total += weight;
-    let left = Math.floor(this.context.environment.random() * total);
-    for (const { name, weight } of weighted.clusters) {
-      if (left < weight) return name;
-      left -= weight;
-    }
-    return weighted.clusters[0]?.name ?? '';
   }
 
   private connected(socket: net.Socket, localAddress: string, now: number): void {
@@ -193,9 +186,9 @@ export class TcpProxySession implements ReadSink {
       if (!downstream.write(chunk)) upstream.pause();
     });
     downstream.on('drain', () => upstream.resume());
-    upstream.once('end', () => {
-      downstream.end();
-    });
+    // An upstream that ended during the client's handshake says so no second time.
+    if (upstream.readableEnded) downstream.end();
+    else upstream.once('end', () => downstream.end());
     if (this.early !== undefined) {
       downstream.write(this.early);
       info.bytesSent += this.early.length;
@@ -278,7 +271,8 @@ export class TcpProxySession implements ReadSink {
     const { upstream } = this;
     if (upstream !== undefined && !upstream.destroyed) {
       // What the client sent before it closed is still delivered.
-      if (upstream.writableEnded || upstream.writableLength === 0) upstream.destroy();
+      if (this.clientReset) upstream.resetAndDestroy();
+      else if (upstream.writableEnded || upstream.writableLength === 0) upstream.destroy();
       else upstream.destroySoon();
     }
     if (this.holdsConnection) this.cluster?.circuit.release('connection');

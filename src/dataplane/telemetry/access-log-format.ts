@@ -47,7 +47,7 @@ export const DEFAULT_JSON_FORMAT: Readonly<Record<string, string>> = {
   x_forwarded_for: '%REQ(X-FORWARDED-FOR)%',
 };
 
-/** What MeshConfig asks for. */
+/** Istio's default format of the encoding where none is given. */
 export function compileAccessLog({ encoding, format }: AccessLogSettings): CompiledFormat {
   if (encoding === 'JSON')
     return compileJsonFormat(format === undefined || format === '' ? DEFAULT_JSON_FORMAT : format);

@@ -2,7 +2,7 @@
 // per format; `undefined` is "nothing to say": `-` in text, null in JSON.
 import { hostname } from 'node:os';
 import { formatTime, renderTime } from '../../filters/time-format.js';
-import { LONG_FLAGS, type SocketAddress } from '../../xds/index.js';
+import { LONG_FLAGS, renderSocketAddress, type SocketAddress } from '../../xds/index.js';
 import type { StreamInfo } from './stream-info.js';
 
 /** A number keeps its type in JSON. */
@@ -240,7 +240,7 @@ export function duration(info: StreamInfo): number {
 export function address(of: SocketAddress | undefined): string | undefined {
   if (of === undefined) return undefined;
   if (of.address.startsWith('/')) return of.address;
-  return of.address.includes(':') ? `[${of.address}]:${of.port}` : `${of.address}:${of.port}`;
+  return renderSocketAddress(of.address, of.port);
 }
 
 function withoutPort(value: string): string | undefined {

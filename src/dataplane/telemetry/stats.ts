@@ -16,6 +16,7 @@ export function counter(name: string): Counter {
   return getOrMake(counters, name);
 }
 
+/** Like `counter`, for values that also fall. */
 export function gauge(name: string): Counter {
   return getOrMake(gauges, name);
 }
@@ -29,23 +30,13 @@ function getOrMake(store: Map<string, Counter>, name: string): Counter {
   return found;
 }
 
-/** Text of `/stats`: `name: value` in alphabetical order. `filter` is a regular expression over names. */
-export function renderStats(filter?: string): string {
-  const wanted = filter === undefined || filter === '' ? undefined : compileFilter(filter);
+/** Text of `/stats`: `name: value` in alphabetical order, of all names or of those that are `wanted`. */
+export function renderStats(wanted?: (name: string) => boolean): string {
   const lines: string[] = [];
   for (const store of [counters, gauges]) {
     for (const [name, { value }] of store) if (wanted === undefined || wanted(name)) lines.push(`${name}: ${value}\n`);
   }
   return lines.sort().join('');
-}
-
-function compileFilter(filter: string): (name: string) => boolean {
-  try {
-    const pattern = new RegExp(filter);
-    return (name) => pattern.test(name);
-  } catch {
-    return (name) => name.includes(filter);
-  }
 }
 
 /** Text of `/stats/prometheus` (spec dataplane.md §9.3). */

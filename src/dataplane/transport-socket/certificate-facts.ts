@@ -34,11 +34,20 @@ export function rfc2253Subject(certificate: X509Certificate): string {
 /** The same of any name as Node prints it, one attribute per line. */
 export function rfc2253Name(lines: string | undefined): string {
   if (lines === undefined || lines === '') return '';
-  return lines
-    .split('\n')
-    .reverse()
-    .map((line) => line.replace(/ \+ (?=[\w.]+=)/g, '+').replace(/[^\x20-\x7e]/gu, escapeBytes))
-    .join(',');
+  return (
+    lines
+      .split('\n')
+      .reverse()
+      // Within an attribute set, too, the last comes first (measured).
+      .map((line) =>
+        line
+          .split(/ \+ (?=[\w.]+=)/)
+          .reverse()
+          .join('+')
+          .replace(/[^\x20-\x7e]/gu, escapeBytes),
+      )
+      .join(',')
+  );
 }
 
 // Node prints UTF-8; the RFC form escapes each byte with the high bit set.
@@ -46,6 +55,13 @@ function escapeBytes(character: string): string {
   return [...Buffer.from(character, 'utf8')]
     .map((byte) => `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`)
     .join('');
+}
+
+/** An address of a certificate as Envoy writes it: Node prints IPv6 in capitals and in full. */
+export function addressText(printed: string): string {
+  if (!printed.includes(':')) return printed;
+  const { hostname } = new URL(`http://[${printed}]/`);
+  return hostname.slice(1, -1);
 }
 
 /** Lower-case hex of SHA-256 over the DER. */

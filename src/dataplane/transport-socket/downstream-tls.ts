@@ -6,6 +6,7 @@
 import { constants, createHash, randomBytes, X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
+import { demandsCertificate } from '../../decide/client-certificate.js';
 import type { TlsFacts } from '../../xds/index.js';
 import {
   type CandidateCertificate,
@@ -15,10 +16,10 @@ import {
 } from './certificate-choice.js';
 import { certificateHash, rfc2253Name, rfc2253Subject, subjectAltNames } from './certificate-facts.js';
 import { type CertificateFailure, tlsFailureText } from './failure-reason.js';
-import { demandsCertificate, hasCrlBlock, judgeClient } from './peer-verdict.js';
+import { crlBlocks, hasCrlBlock, judgeClient } from './peer-verdict.js';
 import { encryptedAlert, plaintextAlert, serverTrafficSecret } from './tls-alert.js';
 import type { TlsMaterial } from './tls-material.js';
-import { type TlsParameters, tlsParameters } from './tls-parameters.js';
+import { type TlsParameters, tlsParameters, withOwnSignature } from './tls-parameters.js';
 
 /** What a handshake that did not succeed leaves for the log. */
 export interface HandshakeFailure {
@@ -66,7 +67,7 @@ export class DownstreamTls {
     this.material = material;
     this.parameters = tlsParameters(material.context);
     this.demanded =
-      material.validation !== undefined && demandsCertificate(requireClientCertificate, material.validation);
+      material.validation !== undefined && demandsCertificate(requireClientCertificate, material.validation.rules);
     this.alpn = material.context.alpn_protocols ?? NONE;
     this.candidates =
       material.certificates.length > 1 ? material.certificates.map(({ chain }) => describeCertificate(chain)) : [];
@@ -96,12 +97,15 @@ export class DownstreamTls {
   private buildServer(certificate: number, alpn: boolean, tls13: boolean): ChainServer {
     const { certificates, validation } = this.material;
     const pair = certificates[certificate];
-    const { minVersion, maxVersion, ciphers, ecdhCurve, secureOptions } = this.parameters;
+    const { minVersion, maxVersion, ciphers, ecdhCurve, secureOptions, sigalgs } = this.parameters;
     const options: tls.TlsOptions & tls.SecureContextOptions = {
       minVersion,
       maxVersion,
       ciphers,
-      ecdhCurve,
+      // Below TLS 1.3 OpenSSL wants the curve of a client's own key among these; hello-answer.ts keeps them out of the key
+      // exchange. They come last, and the server's order counts there.
+      ecdhCurve: validation === undefined || tls13 ? ecdhCurve : withClientCurves(ecdhCurve),
+      sigalgs: pair === undefined ? sigalgs : withOwnSignature(sigalgs, pair.key),
       // Below TLS 1.3 the server's order wins; in 1.3 Envoy's library holds all suites equal and the client's decides.
       honorCipherOrder: !tls13,
       // A client that asks to renegotiate gets the alert no_renegotiation (spec dataplane.md §2.1).
@@ -109,7 +113,6 @@ export class DownstreamTls {
       ticketKeys: this.ticketKeys,
       sessionIdContext: createHash('sha256').update(this.material.key).digest('hex').slice(0, 32),
       rejectUnauthorized: false,
-      allowHalfOpen: true,
       pauseOnConnect: true,
       ...(pair === undefined ? {} : { cert: pair.chain, key: pair.key }),
       ...(alpn ? { ALPNProtocols: [...this.alpn] } : {}),
@@ -118,7 +121,7 @@ export class DownstreamTls {
       options.requestCert = true;
       options.allowPartialTrustChain = true;
       if (validation.trustedCa !== undefined) options.ca = validation.trustedCa;
-      if (validation.crl !== undefined && hasCrlBlock(validation.crl)) options.crl = validation.crl;
+      if (validation.crl !== undefined && hasCrlBlock(validation.crl)) options.crl = crlBlocks(validation.crl);
     }
     return new ChainServer(options, this.material, this.demanded, pair?.staple);
   }
@@ -172,6 +175,9 @@ class ChainServer {
       waiting.listener.failed({ text: '', counter: 'connection_error', version: '', cipher: '', peerSubject: '' });
     });
     socket.unshift(hello.bytes);
+    // The TLSSocket copies this. A client that ends in the middle of the handshake is gone and would else be kept until
+    // the deadline; half-closes count from the handshake on (`secured`).
+    socket.allowHalfOpen = false;
     this.server.emit('connection', socket);
   }
 
@@ -183,6 +189,7 @@ class ChainServer {
       return;
     }
     this.waiting.delete(raw);
+    socket.allowHalfOpen = true;
     socket.on('error', ignore);
     const version = socket.getProtocol() ?? '';
     const cipher = socket.getCipher().name;
@@ -274,6 +281,11 @@ class ChainServer {
 }
 
 function ignore(): void {}
+
+function withClientCurves(curves: string): string {
+  const listed = curves.split(':');
+  return [...listed, ...['P-256', 'P-384', 'P-521'].filter((name) => !listed.includes(name))].join(':');
+}
 
 /** Where `tls.Server` keeps its context; it is not documented. */
 interface ContextHolder {

@@ -29,6 +29,21 @@ export function verifyFailedText(detail: string): string {
 const NO_SHARED_CIPHER =
   'TLS_error:|268435640:SSL routines:OPENSSL_internal:NO_SHARED_CIPHER|268435640:SSL routines:OPENSSL_internal:NO_SHARED_CIPHER:TLS_error_end';
 
+/** A certificate whose key may not sign handshakes (measured). */
+export const KEY_MAY_NOT_SIGN: CertificateFailure = {
+  alert: 47,
+  counter: 'fail_verify_error',
+  text: tlsErrorText(302, 'KEY_USAGE_BIT_INCORRECT'),
+};
+
+/** An upstream that answers the hello with handshake_failure (measured). */
+export const HANDSHAKE_FAILURE_ON_HELLO =
+  'TLS_error:|268436496:SSL routines:OPENSSL_internal:SSLV3_ALERT_HANDSHAKE_FAILURE|268435610:SSL routines:OPENSSL_internal:HANDSHAKE_FAILURE_ON_CLIENT_HELLO:TLS_error_end';
+
+/** An upstream that resets the connection in the middle of the handshake (measured). */
+export const CONNECTION_RESET =
+  'TLS_error:|33554536:system library:OPENSSL_internal:Connection reset by peer:TLS_error_end';
+
 /** No TLS version that both sides have. */
 export const UNSUPPORTED_PROTOCOL: string = tlsErrorText(240, 'UNSUPPORTED_PROTOCOL');
 

@@ -3,14 +3,22 @@
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import type { StringMatcher } from '../../xds/index.js';
+import { KEY_CERT_SIGN, keyUsageBits, maySign } from '../../xds/key-usage.js';
 import {
+  addressText,
   certificateHash,
   dnsNameCovers,
   publicKeyHash,
   type SubjectAltName,
   subjectAltNames,
 } from './certificate-facts.js';
-import { type CertificateFailure, tlsErrorText, verifyCodeFailure, verifyFailedText } from './failure-reason.js';
+import {
+  type CertificateFailure,
+  KEY_MAY_NOT_SIGN,
+  tlsErrorText,
+  verifyCodeFailure,
+  verifyFailedText,
+} from './failure-reason.js';
 import type { PeerValidation } from './tls-material.js';
 
 /** What the handshake left behind. */
@@ -22,17 +30,6 @@ export interface PeerEvidence {
   readonly isTls13: boolean;
 }
 
-/** True when a client without a certificate is refused: required, or names or pins that an optional one could not meet. */
-export function demandsCertificate(required: boolean, { rules }: PeerValidation): boolean {
-  if (required) return true;
-  if (rules.trust_chain_verification === 'ACCEPT_UNTRUSTED') return false;
-  return (
-    hasEntries(rules.match_subject_alt_names) ||
-    hasEntries(rules.verify_certificate_hash) ||
-    hasEntries(rules.verify_certificate_spki)
-  );
-}
-
 /** The verdict on a client; `undefined` = accepted. */
 export function judgeClient(
   evidence: PeerEvidence,
@@ -41,7 +38,12 @@ export function judgeClient(
 ): CertificateFailure | undefined {
   const { certificate } = evidence;
   if (certificate === undefined) return demanded ? noCertificate(evidence.isTls13) : undefined;
-  return judgePeer(certificate, evidence.chainError, validation, 'client');
+  // Envoy's library asks this of the key that signs the handshake when it reads the certificate in TLS 1.3, when it reads
+  // the signature in 1.2 (measured).
+  const signs = maySign(certificate);
+  if (evidence.isTls13 && !signs) return KEY_MAY_NOT_SIGN;
+  const failure = judgePeer(certificate, evidence.chainError, validation, 'client');
+  return failure ?? (signs ? undefined : KEY_MAY_NOT_SIGN);
 }
 
 /** The verdict on a certificate that is there; `role` is the peer's. */
@@ -55,7 +57,7 @@ export function judgePeer(
   if (rules.trust_chain_verification === 'ACCEPT_UNTRUSTED') return undefined;
   if (chainError !== undefined) {
     const first = firstChainError(chainError, certificate, trustedCa, role);
-    return verifyCodeFailure(first, depthOf(first, certificate));
+    return verifyCodeFailure(first, depthOf(first, certificate, role));
   }
   // A CRL value without a PEM block: the check is on with an empty list (spec gateway.md §8.6).
   if (crl !== undefined && !hasCrlBlock(crl)) return verifyCodeFailure('UNABLE_TO_GET_CRL', 0);
@@ -81,6 +83,11 @@ export function hasCrlBlock(pem: string): boolean {
   return pem.includes('-----BEGIN X509 CRL-----');
 }
 
+/** The lists of a PEM text one by one: OpenSSL, as Node calls it, reads the first of a text alone. */
+export function crlBlocks(pem: string): string[] {
+  return pem.match(/-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----/g) ?? [];
+}
+
 function noCertificate(isTls13: boolean): CertificateFailure {
   return {
     alert: isTls13 ? 116 : 40,
@@ -96,6 +103,9 @@ function hasEntries<T>(list: readonly T[] | undefined): list is readonly T[] {
 /** One matcher against one name: DNS by DNS rules (case-free, wildcard in the certificate), everything else exactly. */
 export function matchesName(matcher: StringMatcher, name: SubjectAltName): boolean {
   const { value } = name;
+  // Envoy reads DNS, URI, e-mail and address entries, no others.
+  if (name.type === 'other') return false;
+  if (name.type === 'IP Address' && matcher.exact !== undefined) return addressText(value) === matcher.exact;
   if (matcher.exact !== undefined) {
     return name.type === 'DNS' ? dnsNameCovers(value, matcher.exact) : value === matcher.exact;
   }
@@ -142,10 +152,39 @@ function firstChainError(
   if (!isAnchored(leaf, anchorsOf(trustedCa))) {
     return leaf.checkIssued(leaf) ? 'DEPTH_ZERO_SELF_SIGNED_CERT' : 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY';
   }
-  // Node calls the extended key usage keyUsage.
-  const purposes = leaf.keyUsage ?? [];
-  const wrongPurpose = purposes.length > 0 && !purposes.includes(PURPOSES[role]);
-  return wrongPurpose ? 'INVALID_PURPOSE' : code;
+  if (!hasPurpose(leaf, role)) return 'INVALID_PURPOSE';
+  // An issuer that may not issue shows at the end as a wrong purpose, or as a code that Node has no name for.
+  const mayHide = code === 'INVALID_PURPOSE' || code === 'UNSPECIFIED';
+  if (!mayHide) return code;
+  const depth = depthOfIssuer(leaf, (issuer) => !issuer.ca || !mayIssue(issuer));
+  if (depth === 0) return code;
+  // Envoy's library does not even see an issuer in a certificate whose key may not sign others (measured).
+  return depthOfIssuer(leaf, (issuer) => !mayIssue(issuer)) === depth
+    ? 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'
+    : 'INVALID_CA';
+}
+
+/** Place of the first issuer of that kind; 0 = none. */
+function depthOfIssuer(leaf: X509Certificate, matches: (issuer: X509Certificate) => boolean): number {
+  let at = nextIssuer(leaf);
+  for (let depth = 1; at !== undefined && depth < MAX_DEPTH; depth++, at = nextIssuer(at)) {
+    if (matches(at)) return depth;
+  }
+  return 0;
+}
+
+function mayIssue(certificate: X509Certificate): boolean {
+  const usage = keyUsageBits(certificate);
+  return usage === undefined || (usage & KEY_CERT_SIGN) !== 0;
+}
+
+// Node calls the extended key usage keyUsage.
+function hasPurpose({ keyUsage }: X509Certificate, role: keyof typeof PURPOSES): boolean {
+  return keyUsage === undefined || keyUsage.length === 0 || keyUsage.includes(PURPOSES[role]);
+}
+
+function nextIssuer(certificate: X509Certificate): X509Certificate | undefined {
+  return certificate.issuerCertificate === certificate ? undefined : certificate.issuerCertificate;
 }
 
 // An intermediate or the leaf itself may be the anchor; an issuer of the right name with another key is one too, its
@@ -180,7 +219,11 @@ const PEM_BLOCK =
   /-----BEGIN (?:TRUSTED )?(?:X509 )?CERTIFICATE-----[\s\S]+?-----END (?:TRUSTED )?(?:X509 )?CERTIFICATE-----/g;
 
 // OpenSSL does not hand its depth to Node. Dates can be checked again; everything else that is common fails at the leaf.
-function depthOf(code: string, leaf: X509Certificate): number {
+function depthOf(code: string, leaf: X509Certificate, role: keyof typeof PURPOSES): number {
+  if (code === 'INVALID_CA') return depthOfIssuer(leaf, (issuer) => !issuer.ca);
+  if (code === 'INVALID_PURPOSE') {
+    return hasPurpose(leaf, role) ? depthOfIssuer(leaf, (issuer) => !hasPurpose(issuer, role)) : 0;
+  }
   if (code !== 'CERT_HAS_EXPIRED' && code !== 'CERT_NOT_YET_VALID') return 0;
   const now = Date.now();
   let depth = 0;

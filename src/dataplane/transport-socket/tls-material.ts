@@ -1,7 +1,13 @@
 // What a TLS context needs, resolved from the snapshot's secrets by SDS name (spec gateway.md §7.2, §8.6). Cheap: nothing
 // is parsed here, so a snapshot with thousands of chains resolves in milliseconds; contexts are built on first use.
 import { createHash } from 'node:crypto';
-import type { CertificateValidationContext, CommonTlsContext, Snapshot } from '../../xds/index.js';
+import {
+  type CertificateValidationContext,
+  type CommonTlsContext,
+  CRL_FILE_PREFIX,
+  type Snapshot,
+  SYSTEM_ROOTS,
+} from '../../xds/index.js';
 
 export interface CertificatePair {
   /** PEM, leaf first. */
@@ -28,9 +34,6 @@ export interface TlsMaterial {
   /** `undefined` = the peer's certificate is not verified. */
   readonly validation: PeerValidation | undefined;
 }
-
-/** SDS name of the operating system's trust store. */
-const SYSTEM_ROOTS = 'file-root:system';
 
 /**
  * `undefined` = "Secret is not supplied by SDS": none of the certificates that are asked for is there, or the CA is not
@@ -80,8 +83,10 @@ function resolveValidation(
   const { name } = combined.validation_context_sds_secret_config;
   const secret = secrets[name];
   const rules = combined.default_validation_context;
-  const crlFile = rules.crl === undefined ? undefined : secrets[`file-crl:${rules.crl.filename}`];
+  const crlFile = rules.crl === undefined ? undefined : secrets[`${CRL_FILE_PREFIX}${rules.crl.filename}`];
   const fileCrl = crlFile?.kind === 'validation_context' ? crlFile.crl : undefined;
+  // Envoy takes no context whose revocation list cannot be read; going on without it would accept what was revoked.
+  if (rules.crl !== undefined && fileCrl === undefined) return 'missing';
   if (secret?.kind === 'validation_context') {
     const trustedCa = secret.trustedCa === '' ? undefined : secret.trustedCa;
     return { trustedCa, crl: fileCrl ?? secret.crl, rules };

@@ -1,5 +1,5 @@
 // Envoy's TLS parameters in OpenSSL's words: versions, cipher suites, curves (spec gateway.md §7.6, dataplane.md §2.1).
-import { constants } from 'node:crypto';
+import { constants, createPrivateKey } from 'node:crypto';
 import type tls from 'node:tls';
 import type { CommonTlsContext, TlsProtocolVersion } from '../../xds/index.js';
 
@@ -17,6 +17,10 @@ export interface TlsParameters {
   readonly maxVersion: tls.SecureVersion;
   readonly ciphers: string;
   readonly ecdhCurve: string;
+  /** Wire numbers of `ecdhCurve`, where every suite below TLS 1.3 needs one of them; else undefined. */
+  readonly groups: readonly number[] | undefined;
+  /** What BoringSSL signs with and accepts from the peer. */
+  readonly sigalgs: string;
   readonly secureOptions: number;
 }
 
@@ -34,9 +38,32 @@ const DEFAULT_CIPHERS = [
   'ECDHE-RSA-AES256-GCM-SHA384',
 ];
 
-const DEFAULT_CURVES = ['X25519', 'P-256'];
 const KNOWN_CURVES = new Set(['P-224', 'P-256', 'P-384', 'P-521', 'X25519']);
-const OPENSSL_MAJOR_MINOR = Number.parseFloat(process.versions.openssl ?? '3.0');
+const GROUP_NUMBERS: Readonly<Record<string, number>> = {
+  'P-224': 21,
+  'P-256': 23,
+  'P-384': 24,
+  'P-521': 25,
+  X25519: 29,
+  X25519MLKEM768: 0x11ec,
+};
+
+// BoringSSL's list, in its order: no Ed25519, no RSA-PSS keys, no P-521 under TLS 1.3 (measured).
+const SIGNATURE_ALGORITHMS = [
+  'ecdsa_secp256r1_sha256',
+  'rsa_pss_rsae_sha256',
+  'rsa_pkcs1_sha256',
+  'ecdsa_secp384r1_sha384',
+  'rsa_pss_rsae_sha384',
+  'rsa_pkcs1_sha384',
+  'rsa_pss_rsae_sha512',
+  'rsa_pkcs1_sha512',
+  'rsa_pkcs1_sha1',
+].join(':');
+
+const HAS_ML_KEM = Number.parseFloat(process.versions.openssl ?? '3.0') >= 3.5;
+// Envoy 1.40 asks a client that knows the hybrid group to use it (measured); OpenSSL has it from 3.5 (Node 24) on.
+const DEFAULT_CURVES = [...(HAS_ML_KEM ? ['X25519MLKEM768'] : []), 'X25519', 'P-256'];
 
 /** What a context without (or with partial) `tls_params` gets. Envoy's own client default of TLS 1.2 only never shows: Istio always names both. */
 export function tlsParameters(context: CommonTlsContext): TlsParameters {
@@ -46,15 +73,27 @@ export function tlsParameters(context: CommonTlsContext): TlsParameters {
   const listed = params?.cipher_suites;
   const suites = listed === undefined || listed.length === 0 ? DEFAULT_CIPHERS : splitSuites(listed);
   const tls13 = TLS_VERSION_NUMBERS[maxVersion] >= 0x0304 ? `${TLS13_CIPHERS}:` : '';
-  // Below 1.2 the handshake is signed with SHA-1 and MD5, which OpenSSL allows at security level 0 only.
-  const level = TLS_VERSION_NUMBERS[minVersion] < 0x0303 ? ':@SECLEVEL=0' : '';
+  const groups = curves(params?.ecdh_curves);
   return {
     minVersion,
     maxVersion,
-    ciphers: `${tls13}${suites.join(':')}${level}`,
-    ecdhCurve: curves(params?.ecdh_curves).join(':'),
+    // Envoy's library knows no security levels: at OpenSSL's default, chains signed with SHA-1, short keys of clients and
+    // all handshakes below TLS 1.2 would fail.
+    ciphers: `${tls13}${suites.join(':')}:@SECLEVEL=0`,
+    ecdhCurve: groups.join(':'),
+    groups: suites.every((suite) => suite.startsWith('ECDHE'))
+      ? groups.flatMap((name) => GROUP_NUMBERS[name] ?? [])
+      : undefined,
+    sigalgs: SIGNATURE_ALGORITHMS,
     secureOptions: listed === undefined || listed.length === 0 ? (constants.SSL_OP_PRIORITIZE_CHACHA ?? 0) : 0,
   };
+}
+
+/** `sigalgs` and what BoringSSL signs with though it does not accept it of others (measured). `key` is PEM. */
+export function withOwnSignature(sigalgs: string, key: string): string {
+  const { asymmetricKeyType, asymmetricKeyDetails } = createPrivateKey(key);
+  if (asymmetricKeyType === 'ed25519') return `${sigalgs}:ed25519`;
+  return asymmetricKeyDetails?.namedCurve === 'secp521r1' ? `${sigalgs}:ecdsa_secp521r1_sha512` : sigalgs;
 }
 
 /** True when a hello that offers these versions has one in common with the context. */
@@ -92,8 +131,6 @@ function splitSuites(listed: readonly string[]): string[] {
 // A group that this OpenSSL does not have would make it refuse the whole list.
 function curves(listed: readonly string[] | undefined): readonly string[] {
   if (listed === undefined || listed.length === 0) return DEFAULT_CURVES;
-  const usable = listed.filter(
-    (name) => KNOWN_CURVES.has(name) || (name === 'X25519MLKEM768' && OPENSSL_MAJOR_MINOR >= 3.5),
-  );
+  const usable = listed.filter((name) => KNOWN_CURVES.has(name) || (name === 'X25519MLKEM768' && HAS_ML_KEM));
   return usable.length === 0 ? DEFAULT_CURVES : usable;
 }

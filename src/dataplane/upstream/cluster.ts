@@ -3,7 +3,13 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import { createLoadBalancer, type LoadBalancer } from '../../balance/load-balancer.js';
-import { type Cluster, type Endpoint, HTTP_PROTOCOL_OPTIONS, parseDuration } from '../../xds/index.js';
+import {
+  type Cluster,
+  type Endpoint,
+  HTTP_PROTOCOL_OPTIONS,
+  parseDuration,
+  renderSocketAddress,
+} from '../../xds/index.js';
 import type { Environment, Timer } from '../environment.js';
 import { type Counter, counter, gauge } from '../telemetry/stats.js';
 import { SECRET_NOT_SUPPLIED } from '../transport-socket/failure-reason.js';
@@ -18,7 +24,7 @@ import type {
   UpstreamCluster,
   UpstreamConnectOptions,
 } from './cluster-manager.js';
-import { parseHostAddress, renderHostAddress } from './host-address.js';
+import { parseHostAddress } from './host-address.js';
 import { OutlierDetector } from './outlier-detection.js';
 import { renderProxyHeader } from './proxy-header.js';
 import type { TransportSockets, UpstreamTransport } from './upstream-transport-socket.js';
@@ -26,6 +32,7 @@ import type { TransportSockets, UpstreamTransport } from './upstream-transport-s
 /** Istio writes one; Envoy's default where it is missing. */
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 
+/** A host with its counts; it outlives reloads that do not change it. */
 export class HostState implements Host {
   readonly endpoint: Endpoint;
   /** Changes where a name stands for one host (LOGICAL_DNS, dynamic forward proxy): the address of the latest answer. */
@@ -53,6 +60,7 @@ interface ClusterStats {
   readonly healthy: Counter;
 }
 
+/** What `ClusterManager.get` hands out. */
 export class ClusterState implements UpstreamCluster {
   readonly config: Cluster;
   readonly httpProtocol: 'http1' | 'http2' | 'downstream';
@@ -245,7 +253,7 @@ export class ClusterState implements UpstreamCluster {
   private dynamicHost(authority: string | undefined): Host | undefined {
     if (authority === undefined || authority === '') return undefined;
     const { address, port } = parseHostAddress(authority.includes(':') ? authority : `${authority}:80`);
-    const key = renderHostAddress(address, port);
+    const key = renderSocketAddress(address, port);
     let host = this.dynamicHosts.get(key);
     if (host === undefined) {
       host = new HostState({
@@ -257,7 +265,7 @@ export class ClusterState implements UpstreamCluster {
         hostname: address,
       });
       // Answered by every resolver without a query.
-      if (address === 'localhost') host.address = renderHostAddress('127.0.0.1', port);
+      if (address === 'localhost') host.address = renderSocketAddress('127.0.0.1', port);
       this.dynamicHosts.set(key, host);
     }
     return host;
@@ -313,7 +321,7 @@ class ConnectAttempt {
           this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' });
           return;
         }
-        if (this.host instanceof HostState) this.host.address = renderHostAddress(record.address, port);
+        if (this.host instanceof HostState) this.host.address = renderSocketAddress(record.address, port);
         this.dial();
       },
       () => this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' }),
@@ -355,7 +363,8 @@ class ConnectAttempt {
     this.timer?.cancel();
     this.cluster.countConnected(this.host, raw);
     const alpn = socket instanceof tls.TLSSocket && typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
-    const localAddress = raw.localAddress === undefined ? '' : renderHostAddress(raw.localAddress, raw.localPort ?? 0);
+    const localAddress =
+      raw.localAddress === undefined ? '' : renderSocketAddress(raw.localAddress, raw.localPort ?? 0);
     this.callbacks.connected(socket, { alpn, localAddress });
   }
 

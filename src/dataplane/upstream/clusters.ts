@@ -1,12 +1,11 @@
 // All clusters of a snapshot: created, carried over from the previous snapshot where nothing changed, and kept up to date
 // from DNS (spec destinations.md §6.3).
 import net from 'node:net';
-import { type Cluster, type Endpoint, parseDuration, type Snapshot } from '../../xds/index.js';
+import { type Cluster, type Endpoint, parseDuration, renderSocketAddress, type Snapshot } from '../../xds/index.js';
 import type { Environment, Timer } from '../environment.js';
 import { counter, gauge } from '../telemetry/stats.js';
 import { ClusterState } from './cluster.js';
 import type { ClusterManager, UpstreamCluster } from './cluster-manager.js';
-import { renderHostAddress } from './host-address.js';
 import { TransportSockets } from './upstream-transport-socket.js';
 
 /** How long a load waits for the first DNS answers. */
@@ -125,7 +124,10 @@ function targetsOf(config: Cluster): readonly Target[] {
 }
 
 function staticEndpoints(config: Cluster): readonly Endpoint[] {
-  return targetsOf(config).map(({ name, port, endpoint }) => ({ ...endpoint, address: renderHostAddress(name, port) }));
+  return targetsOf(config).map(({ name, port, endpoint }) => ({
+    ...endpoint,
+    address: renderSocketAddress(name, port),
+  }));
 }
 
 /** Keeps the hosts of a DNS cluster current: never on the request path. */
@@ -211,11 +213,11 @@ class DnsResolver {
       if (addresses === undefined || first === undefined) continue;
       if (logical) {
         // One host under its name; each new connection takes the latest first address.
-        this.state.setEndpoints([{ ...endpoint, address: renderHostAddress(name, port) }]);
-        this.state.setResolved(renderHostAddress(first, port));
+        this.state.setEndpoints([{ ...endpoint, address: renderSocketAddress(name, port) }]);
+        this.state.setResolved(renderSocketAddress(first, port));
         return;
       }
-      for (const address of addresses) endpoints.push({ ...endpoint, address: renderHostAddress(address, port) });
+      for (const address of addresses) endpoints.push({ ...endpoint, address: renderSocketAddress(address, port) });
     }
     this.state.setEndpoints(endpoints);
   }

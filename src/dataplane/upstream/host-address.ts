@@ -1,5 +1,6 @@
-// `ip:port`, `[v6]:port` and unix socket paths of endpoints, taken apart.
+// `ip:port`, `[v6]:port` and unix socket paths of endpoints, taken apart; `renderSocketAddress` puts them together.
 
+/** An endpoint's address, taken apart. */
 export interface HostAddress {
   /** IP literal without brackets, a host name, or a path (`/run/app.sock`, `@abstract`). */
   readonly address: string;
@@ -16,9 +17,4 @@ export function parseHostAddress(text: string): HostAddress {
   const port = Number(text.slice(colon + 1));
   const bare = address.startsWith('[') && address.endsWith(']') ? address.slice(1, -1) : address;
   return { address: bare, port: Number.isInteger(port) ? port : 0 };
-}
-
-/** The text form of Envoy's logs. */
-export function renderHostAddress(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -29,6 +29,8 @@ export class Http1Connection implements ResponseSink {
   private readonly parser: Http1ResponseParser;
   private exchange: Exchange | undefined = undefined;
   private closed = false;
+  /** The chunk that is being read has completed a response, and the connection may be used again. */
+  private becameIdle = false;
 
   constructor(socket: net.Socket, localAddress: string, owner: Http1ConnectionOwner) {
     this.socket = socket;
@@ -82,7 +84,7 @@ export class Http1Connection implements ResponseSink {
     exchange.listener.onEnd(NO_TRAILERS);
     if (!reusable || this.closed) return;
     if (this.socket.isPaused()) this.socket.resume(); // an idle connection must see the peer's FIN
-    this.owner.onIdle(this);
+    this.becameIdle = true;
   }
 
   /** From the exchange: the caller gives up. */
@@ -94,8 +96,14 @@ export class Http1Connection implements ResponseSink {
 
   private onSocketData(chunk: Buffer): void {
     if (this.closed) return;
+    this.becameIdle = false;
     const verdict = this.parser.push(chunk);
-    if (verdict === 'ok' || this.closed) return;
+    if (this.closed) return;
+    if (verdict === 'ok') {
+      // Only now: the rest of the chunk must not be taken for the answer to the next request.
+      if (this.becameIdle) this.owner.onIdle(this);
+      return;
+    }
     // Bytes that nobody asked for end the connection; the response before them is already delivered.
     const exchange = this.exchange;
     this.exchange = undefined;
@@ -146,6 +154,8 @@ class Exchange implements UpstreamStream {
   private head: string | undefined;
   private readonly chunked: boolean;
   private readonly tunnel: boolean;
+  /** Bytes that the head has promised and that have not been written; `undefined` = it promised none. */
+  private left: number | undefined;
   private sent = false;
 
   constructor(
@@ -158,16 +168,26 @@ class Exchange implements UpstreamStream {
     this.socket = socket;
     this.listener = listener;
     this.tunnel = head.upgrade;
-    this.chunked = !head.endStream && !head.upgrade && !hasContentLength(head.headers);
+    const length = contentLength(head.headers);
+    this.chunked = !head.endStream && !head.upgrade && length === undefined;
+    this.left = head.upgrade ? undefined : length;
     this.head = renderHead(head, this.chunked);
   }
 
+  /** All of the request is out, and it is as long as it said: else the peer would take the next request for its rest. */
   get isSent(): boolean {
-    return this.sent;
+    return this.sent && (this.left ?? 0) === 0;
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.connection === undefined || this.sent || chunk.length === 0) return true;
+    if (this.left !== undefined) this.left -= chunk.length;
+    if ((this.left ?? 0) < 0) {
+      // More than was promised would be read as another request.
+      this.reset();
+      queueMicrotask(() => this.listener.onReset('local_reset'));
+      return true;
+    }
     const before = this.takeHead() + (this.chunked ? `${chunk.length.toString(16)}\r\n` : '');
     if (chunk.length <= JOIN_LIMIT && before.length + chunk.length <= 2 * JOIN_LIMIT) {
       return this.socket.write(join(before, chunk, this.chunked ? '\r\n' : ''));
@@ -226,13 +246,14 @@ function renderHead(head: UpstreamRequestHead, chunked: boolean): string {
   const headers = head.headers;
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
   if (chunked) text += 'transfer-encoding: chunked\r\n';
-  else if (head.endStream && !BODILESS.has(head.method) && !hasContentLength(headers)) text += 'content-length: 0\r\n';
+  else if (head.endStream && !BODILESS.has(head.method) && contentLength(headers) === undefined)
+    text += 'content-length: 0\r\n';
   return `${text}\r\n`;
 }
 
-function hasContentLength(headers: readonly string[]): boolean {
-  for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'content-length') return true;
-  return false;
+function contentLength(headers: readonly string[]): number | undefined {
+  for (let i = 0; i < headers.length; i += 2) if (headers[i] === 'content-length') return Number(headers[i + 1]);
+  return undefined;
 }
 
 function join(before: string, chunk: Uint8Array, after: string): Uint8Array {

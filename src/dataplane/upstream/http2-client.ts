@@ -2,7 +2,7 @@
 // Turns sessions and streams into UpstreamStream callbacks and reset codes into Envoy's reasons (spec dataplane.md §4.2).
 import http2 from 'node:http2';
 import type net from 'node:net';
-import { addHttp2Header, toHttp2Headers, withoutPseudoHeaders } from '../codec/http2-headers.js';
+import { addHttp2Header, emptyHttp2Headers, toHttp2Headers, withoutPseudoHeaders } from '../codec/http2-headers.js';
 import type { ResetReason, UpstreamRequestHead, UpstreamStream, UpstreamStreamListener } from './http-stream.js';
 
 /** Envoy's limits for responses: `:status` counts as one of the 100 headers (spec dataplane.md §5.3). */
@@ -225,12 +225,11 @@ class Http2Exchange implements UpstreamStream {
 }
 
 function requestHeaders(head: UpstreamRequestHead): http2.OutgoingHttpHeaders {
-  const headers: http2.OutgoingHttpHeaders = {
-    ':method': head.method,
-    ':scheme': head.scheme,
-    ':authority': head.authority,
-    ':path': head.path,
-  };
+  const headers = emptyHttp2Headers();
+  headers[':method'] = head.method;
+  headers[':scheme'] = head.scheme;
+  headers[':authority'] = head.authority;
+  headers[':path'] = head.path;
   const pairs = head.headers;
   let cookie: string | undefined;
   for (let i = 0; i < pairs.length; i += 2) {

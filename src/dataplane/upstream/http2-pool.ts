@@ -1,5 +1,6 @@
 // HTTP/2 connections to one host (spec dataplane.md §5.4): one connection until its stream limit, then another; requests
 // wait while the first one is being made.
+import { keepReading } from '../codec/keep-reading.js';
 import type { Environment, Timer } from '../environment.js';
 import type { ConnectFailure, Host, UpstreamCluster, UpstreamConnectOptions } from './cluster-manager.js';
 import type { StreamRequest, UpstreamPool, UpstreamStreamListener } from './http-stream.js';
@@ -149,6 +150,7 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
           return;
         }
         const connection = new Http2Connection(socket, info.localAddress, this.settings.maxConcurrentStreams, this);
+        keepReading(socket, this.environment);
         this.connections.set(connection, { counted, timer: undefined });
         this.serve();
         if (connection.active === 0) this.armIdle(connection);

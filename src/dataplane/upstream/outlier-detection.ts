@@ -22,6 +22,7 @@ const MAX_EJECTION_TIME = 300_000;
 const CONNECT_FAILED = 503;
 const TIMED_OUT = 504;
 
+/** Counts outcomes per host and ejects; one per cluster. */
 export class OutlierDetector {
   private readonly config: OutlierDetection;
   private readonly environment: Environment;

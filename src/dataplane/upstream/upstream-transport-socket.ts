@@ -4,11 +4,18 @@ import net from 'node:net';
 import tls from 'node:tls';
 import type { Cluster, Endpoint, Snapshot, UpstreamTlsContext, UpstreamTransportSocket } from '../../xds/index.js';
 import { TLS_TRANSPORT_SOCKET, UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET } from '../../xds/index.js';
+import { maySign } from '../../xds/key-usage.js';
 import { dnsNameCovers, subjectAltNames } from '../transport-socket/certificate-facts.js';
-import { tlsFailureText, verifyFailedText } from '../transport-socket/failure-reason.js';
-import { hasCrlBlock, judgePeer } from '../transport-socket/peer-verdict.js';
+import {
+  CONNECTION_RESET,
+  HANDSHAKE_FAILURE_ON_HELLO,
+  KEY_MAY_NOT_SIGN,
+  tlsFailureText,
+  verifyFailedText,
+} from '../transport-socket/failure-reason.js';
+import { crlBlocks, hasCrlBlock, judgePeer } from '../transport-socket/peer-verdict.js';
 import { resolveTlsMaterial, type TlsMaterial } from '../transport-socket/tls-material.js';
-import { tlsParameters } from '../transport-socket/tls-parameters.js';
+import { tlsParameters, withOwnSignature } from '../transport-socket/tls-parameters.js';
 
 /** A cluster's transport socket for one endpoint, resolved: what happens on a connection once TCP is up. */
 export interface UpstreamTransport {
@@ -106,18 +113,19 @@ export class UpstreamTls {
   constructor(config: UpstreamTlsContext, material: TlsMaterial) {
     this.config = config;
     this.material = material;
-    const { minVersion, maxVersion, ciphers, ecdhCurve, secureOptions } = tlsParameters(material.context);
-    const options: tls.SecureContextOptions = { minVersion, maxVersion, ciphers, ecdhCurve, secureOptions };
+    const { minVersion, maxVersion, ciphers, ecdhCurve, secureOptions, sigalgs } = tlsParameters(material.context);
+    const options: tls.SecureContextOptions = { minVersion, maxVersion, ciphers, ecdhCurve, secureOptions, sigalgs };
     const pair = material.certificates[0];
     if (pair !== undefined) {
       options.cert = pair.chain;
       options.key = pair.key;
+      options.sigalgs = withOwnSignature(sigalgs, pair.key);
     }
     const { validation } = material;
     if (validation !== undefined) {
       options.allowPartialTrustChain = true;
       if (validation.trustedCa !== undefined) options.ca = validation.trustedCa;
-      if (validation.crl !== undefined && hasCrlBlock(validation.crl)) options.crl = validation.crl;
+      if (validation.crl !== undefined && hasCrlBlock(validation.crl)) options.crl = crlBlocks(validation.crl);
     }
     this.secureContext = tls.createSecureContext(options);
   }
@@ -147,15 +155,17 @@ export class UpstreamTls {
       done(failure);
     };
     secure.once('secureConnect', () => settle(this.judge(secure, request.checkName)));
-    secure.once('error', (error: Error) => settle(tlsFailureText(error)));
+    secure.once('error', (error: Error) => settle(failureText(error, secure)));
     secure.once('close', () => settle(''));
     return secure;
   }
 
   private judge(socket: tls.TLSSocket, checkName: string): string | undefined {
     const { validation } = this.material;
-    if (validation === undefined) return undefined;
     const certificate = socket.getPeerX509Certificate();
+    // Asked of the key that signed the handshake, verification or not (measured). Only suites with ECDHE are in use.
+    if (certificate !== undefined && !maySign(certificate)) return KEY_MAY_NOT_SIGN.text;
+    if (validation === undefined) return undefined;
     if (certificate === undefined) return verifyFailedText('no certificate');
     const failure = judgePeer(
       certificate,
@@ -174,4 +184,14 @@ export class UpstreamTls {
     const listed = names.map(({ value }) => value).join(', ');
     return verifyFailedText(`verify SAN list, expected SANs: [${checkName}], certificate SANs: [${listed}]`);
   }
+}
+
+function failureText(error: NodeJS.ErrnoException, socket: tls.TLSSocket): string {
+  if (error.code === 'ECONNRESET' && error.syscall === 'read') return CONNECTION_RESET;
+  const text = tlsFailureText(error);
+  // As an answer to the hello, before a suite is agreed, the library says so (measured).
+  const isAnswerToHello = (socket.getCipher() as tls.CipherNameAndProtocol | undefined)?.name === undefined;
+  return isAnswerToHello && error.code?.endsWith('_ALERT_HANDSHAKE_FAILURE') === true
+    ? HANDSHAKE_FAILURE_ON_HELLO
+    : text;
 }

@@ -3,9 +3,14 @@
 import type { HelloDefect } from './hello-defect.js';
 
 const SERVER_NAME = 0;
+const SUPPORTED_GROUPS = 10;
+const POINT_FORMATS = 11;
+const SIGNATURE_ALGORITHMS = 13;
 const ALPN = 16;
 const SUPPORTED_VERSIONS = 43;
 const KEY_SHARE = 51;
+const QUIC_PARAMETERS = 57;
+const ENCRYPTED_HELLO = 0xfe0d;
 
 /** Result of `readClientHello`, reused by its caller: offsets into the buffer that was read, -1 = absent. */
 export class ClientHelloOffsets {
@@ -24,6 +29,16 @@ export interface ClientHelloDetails {
   readonly cipherSuites: readonly number[];
   readonly hasNullCompression: boolean;
   readonly hasKeyShare: boolean;
+  /** `undefined` = no such extension. */
+  readonly supportedGroups: readonly number[] | undefined;
+  /** Two key shares of one group. */
+  readonly hasDoubleKeyShare: boolean;
+  readonly hasSignatureAlgorithms: boolean;
+  /** An ec_point_formats extension without the uncompressed format. */
+  readonly lacksUncompressedPoints: boolean;
+  readonly hasQuicParameters: boolean;
+  /** An encrypted_client_hello extension that is neither an outer nor an inner one. */
+  readonly hasAlienEncryptedHello: boolean;
   readonly alpn: 'absent' | 'valid' | 'malformed';
 }
 
@@ -61,6 +76,7 @@ export function readClientHello(
   let seen = 0;
   let serverNameAt = -1;
   let serverNameLimit = -1;
+  let encryptedOk = true;
   const extensions = at;
   while (at < end) {
     if (at + 4 > end) return 'clienthello_parse_failed';
@@ -73,12 +89,26 @@ export function readClientHello(
     } else if (type === ALPN) {
       out.alpnStart = at + 4;
       out.alpnEnd = limit;
+    } else if (type === ENCRYPTED_HELLO) {
+      encryptedOk = isReadableEncryptedHello(bytes, at + 4, limit);
     }
     at = limit;
     seen++;
   }
   if (seen > 1 && hasDuplicateExtension(bytes, extensions, end, seen)) return 'clienthello_parse_failed';
+  if (!encryptedOk) return 'malformed_encrypted_hello';
   return serverNameAt === -1 ? undefined : readServerName(bytes, serverNameAt, serverNameLimit, out);
+}
+
+// The library takes an outer encrypted hello apart, keys or not; of other kinds it wants the type alone for now (measured).
+function isReadableEncryptedHello(bytes: Uint8Array, start: number, end: number): boolean {
+  if (start === end) return false;
+  if (bytes[start] !== 0) return true;
+  // Type, KDF, AEAD, configuration id; then two vectors: key and payload.
+  const key = start + 6;
+  if (key + 2 > end) return false;
+  const payload = key + 2 + u16(bytes, key);
+  return payload + 2 <= end && payload + 2 + u16(bytes, payload) === end;
 }
 
 function readServerName(
@@ -140,24 +170,79 @@ export function readClientHelloDetails(bytes: Uint8Array, start: number, end: nu
   const hasNullCompression = bytes.subarray(ciphersEnd + 1, compressionsEnd).includes(0);
   let supportedVersions: readonly number[] | 'malformed' | undefined;
   let hasKeyShare = false;
+  let supportedGroups: number[] | undefined;
+  let hasDoubleKeyShare = false;
+  let hasSignatureAlgorithms = false;
+  let lacksUncompressedPoints = false;
+  let hasQuicParameters = false;
+  let hasAlienEncryptedHello = false;
   let alpn: ClientHelloDetails['alpn'] = 'absent';
   for (let at = compressionsEnd + 2; at + 4 <= end; ) {
     const type = u16(bytes, at);
-    const limit = at + 4 + u16(bytes, at + 2);
-    if (type === SUPPORTED_VERSIONS) supportedVersions = readSupportedVersions(bytes, at + 4, limit);
-    else if (type === KEY_SHARE) hasKeyShare = true;
-    else if (type === ALPN) alpn = readAlpn(bytes, at + 4, limit) === undefined ? 'malformed' : 'valid';
+    const content = at + 4;
+    const limit = content + u16(bytes, at + 2);
+    switch (type) {
+      case SUPPORTED_VERSIONS:
+        supportedVersions = readSupportedVersions(bytes, content, limit);
+        break;
+      case KEY_SHARE:
+        hasKeyShare = true;
+        hasDoubleKeyShare = repeatsGroup(bytes, content, limit);
+        break;
+      case SUPPORTED_GROUPS:
+        supportedGroups = [];
+        for (let group = content + 2; group + 1 < limit; group += 2) supportedGroups.push(u16(bytes, group));
+        break;
+      case SIGNATURE_ALGORITHMS:
+        hasSignatureAlgorithms = true;
+        break;
+      case POINT_FORMATS:
+        lacksUncompressedPoints = !bytes.subarray(content + 1, limit).includes(0);
+        break;
+      case QUIC_PARAMETERS:
+        hasQuicParameters = true;
+        break;
+      case ENCRYPTED_HELLO:
+        hasAlienEncryptedHello = bytes[content] !== 0 && !(bytes[content] === 1 && limit === content + 1);
+        break;
+      case ALPN:
+        alpn = readAlpn(bytes, content, limit) === undefined ? 'malformed' : 'valid';
+        break;
+    }
     at = limit;
   }
-  const legacyVersion = u16(bytes, start);
-  return { legacyVersion, supportedVersions, cipherSuites, hasNullCompression, hasKeyShare, alpn };
+  return {
+    legacyVersion: u16(bytes, start),
+    supportedVersions,
+    cipherSuites,
+    hasNullCompression,
+    hasKeyShare,
+    supportedGroups,
+    hasDoubleKeyShare,
+    hasSignatureAlgorithms,
+    lacksUncompressedPoints,
+    hasQuicParameters,
+    hasAlienEncryptedHello,
+    alpn,
+  };
+}
+
+function repeatsGroup(bytes: Uint8Array, start: number, end: number): boolean {
+  const groups = new Set<number>();
+  for (let at = start + 2; at + 4 <= end; at += 4 + u16(bytes, at + 2)) {
+    const group = u16(bytes, at);
+    if (groups.has(group)) return true;
+    groups.add(group);
+  }
+  return false;
 }
 
 function readSupportedVersions(bytes: Uint8Array, start: number, end: number): number[] | 'malformed' {
   const length = end - start - 1;
-  if (length < 2 || (length & 1) !== 0 || bytes[start] !== length) return 'malformed';
+  if (length < 1 || bytes[start] !== length) return 'malformed';
   const versions: number[] = [];
-  for (let at = start + 1; at < end; at += 2) versions.push(u16(bytes, at));
+  // A byte left over at the end is met only when nothing before it fits.
+  for (let at = start + 1; at + 1 < end; at += 2) versions.push(u16(bytes, at));
   return versions;
 }
 

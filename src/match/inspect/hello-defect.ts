@@ -22,14 +22,16 @@ export type HelloDefect =
   | 'bad_alert'
   | 'unknown_alert_type'
   | 'too_many_warning_alerts'
-  /** A warning close_notify: no error in the library's eyes. */
-  | 'close_notify'
   /** Lengths, duplicate extensions, empty cipher list, session id over 32 bytes. */
   | 'clienthello_parse_failed'
   /** server_name extension whose structure is broken (two names, empty list, trailing bytes). */
   | 'malformed_server_name'
   /** server_name that is empty, longer than 255 bytes, holds a NUL, or is no host_name. */
   | 'unacceptable_server_name'
+  /** An encrypted_client_hello extension that cannot be taken apart. */
+  | 'malformed_encrypted_hello'
+  /** More bytes in the record after the hello. */
+  | 'excess_handshake_data'
   /** An SSLv2-style hello with wrong lengths. */
   | 'sslv2_length'
   | 'sslv2_too_large'
@@ -80,7 +82,7 @@ interface DefectFacts {
   readonly alert: number;
 }
 
-const DEFECTS: Readonly<Record<Exclude<HelloDefect, 'peer_alert' | 'close_notify'>, DefectFacts>> = {
+const DEFECTS: Readonly<Record<Exclude<HelloDefect, 'peer_alert'>, DefectFacts>> = {
   http_request: { reason: 'HTTP_REQUEST', code: 156, alert: 0 },
   https_proxy_request: { reason: 'HTTPS_PROXY_REQUEST', code: 155, alert: 0 },
   wrong_version_number: { reason: 'WRONG_VERSION_NUMBER', code: 247, alert: 70 },
@@ -95,6 +97,8 @@ const DEFECTS: Readonly<Record<Exclude<HelloDefect, 'peer_alert' | 'close_notify
   clienthello_parse_failed: { reason: 'CLIENTHELLO_PARSE_FAILED', code: 131, alert: 50 },
   malformed_server_name: { reason: 'ERROR_PARSING_EXTENSION', code: 149, alert: 50 },
   unacceptable_server_name: { reason: 'ERROR_PARSING_EXTENSION', code: 149, alert: 112 },
+  malformed_encrypted_hello: { reason: 'DECODE_ERROR', code: 137, alert: 50 },
+  excess_handshake_data: { reason: 'EXCESS_HANDSHAKE_DATA', code: 255, alert: 10 },
   sslv2_length: { reason: 'RECORD_LENGTH_MISMATCH', code: 199, alert: 0 },
   sslv2_too_large: { reason: 'RECORD_TOO_LARGE', code: 200, alert: 0 },
   sslv2_decode_error: { reason: 'DECODE_ERROR', code: 137, alert: 0 },
@@ -106,7 +110,7 @@ const DEFECTS: Readonly<Record<Exclude<HelloDefect, 'peer_alert' | 'close_notify
  * `peerAlert` is the number of the client's own alert and counts with 'peer_alert' only. '' when the library sees no error.
  */
 export function helloFailureText(defect: HelloDefect | undefined, peerAlert: number): string {
-  if (defect === undefined || defect === 'close_notify') return '';
+  if (defect === undefined) return '';
   // Reasons of alerts that the peer sent are 1000 + its number (spec dataplane.md §1.3).
   if (defect === 'peer_alert')
     return errorText(1000 + peerAlert, PEER_ALERTS[peerAlert] ?? `UNKNOWN_ALERT_${peerAlert}`);
@@ -116,7 +120,7 @@ export function helloFailureText(defect: HelloDefect | undefined, peerAlert: num
 
 /** Number of the alert with which a terminating chain answers such bytes, in a plaintext record of version 3.1; 0 = none, FIN without a byte (spec dataplane.md §1.4). */
 export function helloDefectAlert(defect: HelloDefect): number {
-  return defect === 'peer_alert' || defect === 'close_notify' ? 0 : DEFECTS[defect].alert;
+  return defect === 'peer_alert' ? 0 : DEFECTS[defect].alert;
 }
 
 function errorText(reason: number, name: string): string {

@@ -12,6 +12,7 @@ const V2_HEADER = 16;
 const MAX_V1 = 108;
 const EMPTY = new Uint8Array(0);
 
+/** Fed with the first bytes of a connection, in any split; the bytes stay the caller's. */
 export class ProxyProtocolParser {
   /** The client; `undefined` = keep the real one (`UNKNOWN`, `LOCAL`). */
   source: SocketAddress | undefined = undefined;

@@ -14,7 +14,8 @@ import { type HelloDefect, helloFailureText } from './hello-defect.js';
 
 /**
  * 'needMore': wait (15 s timer). 'hello': chain selection with `serverName` and `alpn`. 'notTls': chain selection as
- * raw_buffer without name and ALPN. 'tooLarge' and 'refused' (SSL 3.0): reset at once, no chain selection, no log line.
+ * raw_buffer without name and ALPN. 'tooLarge' and 'refused' (a legacy version outside 3.1 to 3.4, close_notify): reset at
+ * once, no chain selection, no log line.
  */
 export type InspectOutcome = 'needMore' | 'hello' | 'notTls' | 'tooLarge' | 'refused';
 
@@ -31,7 +32,9 @@ const MAX_EMPTY_RECORDS = 32;
 const MAX_WARNING_ALERTS = 4;
 const HANDSHAKE = 22;
 const ALERT = 21;
-const SSL3 = 0x0300;
+/** Legacy versions that Envoy knows, whatever supported_versions says (measured). */
+const MIN_LEGACY_VERSION = 0x0301;
+const MAX_LEGACY_VERSION = 0x0304;
 const EMPTY = new Uint8Array(0);
 
 /** Shared by all inspectors: parsing is synchronous, and the offsets are read before the next parse. */
@@ -178,18 +181,19 @@ export class TlsInspector {
     const bodyEnd = bodyStart + messageLengthAt(bytes, start);
     if (bodyEnd > end) return false;
     if (bytes[start] !== 1) this.fail('unexpected_message');
+    else if (bodyEnd !== end) this.takeHello(bytes, bodyStart, bodyEnd, 'excess_handshake_data');
     else this.takeHello(bytes, bodyStart, bodyEnd);
     return true;
   }
 
-  private takeHello(bytes: Uint8Array, start: number, end: number): void {
-    const defect = readClientHello(bytes, start, end, offsets);
+  private takeHello(bytes: Uint8Array, start: number, end: number, excess?: HelloDefect): void {
+    const defect = readClientHello(bytes, start, end, offsets) ?? excess;
     if (defect !== undefined) {
       this.fail(defect);
       return;
     }
     // Measured: no chain is looked for, not even a catch-all (spec dataplane.md §1.2).
-    if (offsets.legacyVersion === SSL3) {
+    if (offsets.legacyVersion < MIN_LEGACY_VERSION || offsets.legacyVersion > MAX_LEGACY_VERSION) {
       this.outcome = 'refused';
       return;
     }
@@ -212,7 +216,11 @@ export class TlsInspector {
     const level = this.raw[start] as number;
     const description = this.raw[start + 1] as number;
     if (level === 1) {
-      if (description === 0) return this.fail('close_notify');
+      // Measured: an end and no error, so nothing is chosen and nothing logged.
+      if (description === 0) {
+        this.outcome = 'refused';
+        return 'refused';
+      }
       if (++this.warningAlerts > MAX_WARNING_ALERTS) return this.fail('too_many_warning_alerts');
       return 'needMore';
     }

@@ -4,7 +4,7 @@ import type { TrafficPolicy } from '../../config/model/destination-rule.js';
 import { labelsMatch } from '../../config/model/labels.js';
 import { isIpAddress } from '../../registry/ip-address.js';
 import type { IstioEndpoint, PushContext, Service, ServicePort } from '../../registry/push-context.js';
-import type { ClusterLoadAssignment, Endpoint, Locality } from '../../xds/index.js';
+import { type ClusterLoadAssignment, type Endpoint, type Locality, renderSocketAddress } from '../../xds/index.js';
 import {
   applyLocality,
   groupByLocality,
@@ -13,6 +13,7 @@ import {
   usesLocalityWeights,
 } from './locality.js';
 
+/** Which endpoints of a service a cluster takes, and what orders them. */
 export interface EndpointSelection {
   readonly service: Service;
   readonly port: ServicePort;
@@ -100,9 +101,7 @@ function isUnix(endpoint: IstioEndpoint): boolean {
 
 function addressText(endpoint: IstioEndpoint): string {
   if (isUnix(endpoint)) return endpoint.address;
-  return endpoint.address.includes(':')
-    ? `[${endpoint.address}]:${endpoint.port}`
-    : `${endpoint.address}:${endpoint.port}`;
+  return renderSocketAddress(endpoint.address, endpoint.port);
 }
 
 function parseLocality(text: string): Locality {

@@ -14,6 +14,7 @@ import { outlierDetection } from './outlier-detection.js';
 import { effectiveTrafficPolicy } from './traffic-policy.js';
 import { upstreamTransportSockets } from './upstream-tls.js';
 
+/** One cluster to be built: a port of a service, or a subset of it. */
 export interface ClusterInput {
   readonly name: string;
   readonly service: Service;
@@ -22,6 +23,7 @@ export interface ClusterInput {
   readonly peers: PeerAuthentications;
 }
 
+/** `endpoints` is `undefined` for clusters that get none over EDS. */
 export interface BuiltCluster {
   readonly cluster: Cluster;
   /** Of EDS clusters only. */

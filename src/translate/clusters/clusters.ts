@@ -2,6 +2,7 @@
 // of its DestinationRule, and those of AUTO_PASSTHROUGH. Spec destinations.md §3, §11. Source: istio/istio
 // pilot/pkg/networking/core/cluster.go (buildOutboundClusters, buildOutboundSniDnatClusters).
 import type { Subset } from '../../config/model/destination-rule.js';
+import { compareText } from '../../config/text-order.js';
 import type { Reporter } from '../../diagnostics/diagnostic.js';
 import type { Origin, OriginTable } from '../../diagnostics/origin.js';
 import { namedSubsets } from '../../registry/assumed-services.js';
@@ -15,6 +16,7 @@ import { reportDestinations } from './destination-diagnostics.js';
 import { reportRules } from './rule-diagnostics.js';
 import { buildSniDnatCluster } from './sni-dnat-cluster.js';
 
+/** Clusters and, beside them, what EDS would send for them. */
 export interface BuiltClusters {
   /** By name, as the recordings list them. */
   readonly clusters: readonly Cluster[];
@@ -84,7 +86,7 @@ class ClusterCollection {
   }
 
   result(): BuiltClusters {
-    const sorted = [...this.built].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    const sorted = [...this.built].sort(([a], [b]) => compareText(a, b));
     const endpoints: Record<string, readonly Endpoint[]> = {};
     for (const [name, built] of sorted) if (built.endpoints !== undefined) endpoints[name] = built.endpoints;
     return { clusters: sorted.map(([, { cluster }]) => cluster), endpoints };

@@ -34,6 +34,7 @@ export function circuitBreakers(policy: TrafficPolicy | undefined): NonNullable<
   return { thresholds: [thresholds] };
 }
 
+/** The rule's, else the mesh's, else ten seconds. */
 export function connectTimeout(policy: TrafficPolicy | undefined, mesh: MeshConfig): string {
   const own = policy?.connectionPool?.tcp?.connectTimeout;
   return renderDuration(own ?? mesh.connectTimeout ?? DEFAULT_CONNECT_TIMEOUT);

@@ -20,6 +20,7 @@ import type { MergedGateways } from '../gateway-merge.js';
 import { outboundClusterName } from '../names.js';
 import { destinationPorts, type FieldOrigin, visitDestinations } from './route-destinations.js';
 
+/** What was built, for looking up by name. */
 export interface BuiltClusterIndex {
   readonly clusters: ReadonlyMap<string, Cluster>;
   readonly endpoints: Readonly<Record<string, readonly Endpoint[]>>;

@@ -12,7 +12,7 @@ import {
 import type { Reporter } from '../../diagnostics/diagnostic.js';
 import type { PushContext, Service } from '../../registry/push-context.js';
 import type { Snapshot } from '../../xds/index.js';
-import { mergeGatewaysOf } from '../gateway-merge.js';
+import { mergeGateways } from '../gateway-merge.js';
 import { outboundClusterName } from '../names.js';
 import { destinationPorts, type FieldOrigin, visitDestinations } from './route-destinations.js';
 
@@ -23,7 +23,7 @@ export function reportEmptyClusters(
   report: Reporter,
 ): void {
   const seen = new Set<string>();
-  const gateways = mergeGatewaysOf(context, () => {});
+  const gateways = mergeGateways(context, () => {});
   visitDestinations(context, gateways, (destination, serverPorts, at) => {
     const named = context.service(destination.host);
     const service = named?.externalName === undefined ? named : context.service(named.externalName);

@@ -3,7 +3,7 @@
 // (setUpstreamProtocol, setH2Options), cluster_traffic_policy.go (applyConnectionPool, shouldH2Upgrade).
 import type { ConnectionPoolSettings, TrafficPolicy } from '../../config/model/destination-rule.js';
 import type { MeshConfig } from '../../config/model/mesh-config.js';
-import type { Protocol } from '../../registry/push-context.js';
+import { isHttpProtocol, type Protocol } from '../../config/model/protocol.js';
 import { isHttp2 } from '../../registry/service-protocol.js';
 import { type HttpProtocolOptions, renderDuration } from '../../xds/index.js';
 
@@ -20,7 +20,7 @@ function isUpgraded(
 ): boolean {
   if (upgrade === 'UPGRADE') return true;
   if (upgrade === 'DO_NOT_UPGRADE') return false;
-  return mesh.h2UpgradePolicy === 'UPGRADE' && protocol === 'HTTP';
+  return mesh.h2UpgradePolicy === 'UPGRADE' && isHttpProtocol(protocol);
 }
 
 /** `undefined` when every option is Envoy's default, which means HTTP/1.1. */

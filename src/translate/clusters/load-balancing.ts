@@ -11,6 +11,7 @@ type LoadBalancing = Pick<
 const DEFAULT_RING_SIZE = 1024;
 const DEFAULT_TABLE_SIZE = 65537;
 
+/** PASSTHROUGH makes a cluster ORIGINAL_DST, which has no host on a gateway. */
 export function isPassthrough(settings: LoadBalancerSettings | undefined): boolean {
   return settings?.simple === 'PASSTHROUGH';
 }

@@ -2,6 +2,7 @@
 // Source: istio/istio pilot/pkg/networking/core/loadbalancer/loadbalancer.go (ApplyLocalityLoadBalancer,
 // applyLocalityWeights, applyLocalityFailover, applyFailoverPriorities).
 import type { LocalityLbSetting } from '../../config/model/destination-rule.js';
+import { compareText } from '../../config/text-order.js';
 import type { GatewayProxy, IstioEndpoint, PushContext, Service } from '../../registry/push-context.js';
 
 /** The endpoints of one locality (and, with failoverPriority, of one priority of it). */
@@ -13,6 +14,7 @@ export interface LocalityEndpoints {
   readonly weight: number;
 }
 
+/** The locality setting that counts for a service. */
 export interface LocalitySetting {
   readonly setting: LocalityLbSetting;
   /** From the Service's trafficDistribution: failover works without outlierDetection. */
@@ -77,7 +79,7 @@ export function groupByLocality(endpoints: readonly IstioEndpoint[]): readonly L
     else group.push(endpoint);
   }
   return [...groups]
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .sort(([a], [b]) => compareText(a, b))
     .map(([locality, members]) => ({ locality, endpoints: members, priority: 0, weight: sumWeights(members) }));
 }
 
@@ -126,7 +128,7 @@ function distribute(
   const taken = new Set<LocalityEndpoints>();
   const weights = new Map<LocalityEndpoints, number>();
   // Longer patterns are no more specific to Istio: each `to` takes what no earlier one took, in order of its text.
-  for (const [pattern, percent] of Object.entries(entry.to).sort(([a], [b]) => (a < b ? -1 : 1))) {
+  for (const [pattern, percent] of Object.entries(entry.to).sort(([a], [b]) => compareText(a, b))) {
     const matching = groups.filter((group) => !taken.has(group) && covers(pattern, parseLocality(group.locality)));
     const total = matching.reduce((sum, group) => sum + group.weight, 0);
     for (const group of matching) {

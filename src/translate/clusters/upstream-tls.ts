@@ -12,8 +12,18 @@ import {
   type UpstreamTlsContext,
   type UpstreamTransportSocket,
 } from '../../xds/index.js';
-import { credentialResourceName, MESH_ROOT, WORKLOAD_CERTIFICATE } from '../tls-context.js';
+import {
+  CA_SUFFIX,
+  credentialResourceName,
+  fileCertificateName,
+  fileRootName,
+  MESH_ROOT,
+  sdsConfig,
+  WORKLOAD_CERTIFICATE,
+} from '../sds-names.js';
+import { exactMatchers } from '../tls-context.js';
 
+/** What the TLS of a cluster depends on. */
 export interface UpstreamTlsInput {
   /** The effective rule's block; `undefined` = none is written. */
   readonly settings: ClientTlsSettings | undefined;
@@ -148,19 +158,15 @@ function validationOf(
         ...exactNames(names),
         ...(credential !== '' || settings.caCrl === undefined ? {} : { crl: { filename: settings.caCrl } }),
       },
-      validation_context_sds_secret_config: credential === '' ? fileRoot(settings) : rootOf(credential),
+      validation_context_sds_secret_config:
+        credential === '' ? sdsConfig(fileRootName(settings.caCertificates ?? '')) : rootOf(credential),
     },
   };
 }
 
 function fileCertificate({ clientCertificate = '', privateKey = '' }: ClientTlsSettings): SdsSecretConfig | undefined {
   if (clientCertificate === '' || privateKey === '') return undefined;
-  return { name: `file-cert:${clientCertificate}~${privateKey}`, sds_config: 'sds-grpc' };
-}
-
-// No file means the operating system's trust store.
-function fileRoot({ caCertificates = '' }: ClientTlsSettings): SdsSecretConfig {
-  return { name: `file-root:${caCertificates === '' ? 'system' : caCertificates}`, sds_config: 'sds-grpc' };
+  return sdsConfig(fileCertificateName(clientCertificate, privateKey));
 }
 
 function certificateOf(settings: ClientTlsSettings, credential: string): SdsSecretConfig | undefined {
@@ -169,15 +175,11 @@ function certificateOf(settings: ClientTlsSettings, credential: string): SdsSecr
 
 function rootOf(credential: string): SdsSecretConfig {
   const name = credentialResourceName(credential);
-  return sdsConfig(name === WORKLOAD_CERTIFICATE ? MESH_ROOT : `${name}-cacert`);
-}
-
-function sdsConfig(name: string): SdsSecretConfig {
-  return { name, sds_config: name === WORKLOAD_CERTIFICATE || name === MESH_ROOT ? 'sds-grpc' : 'ads' };
+  return sdsConfig(name === WORKLOAD_CERTIFICATE ? MESH_ROOT : `${name}${CA_SUFFIX}`);
 }
 
 function exactNames(names: readonly string[]): { match_subject_alt_names?: readonly { exact: string }[] } {
-  return names.length === 0 ? {} : { match_subject_alt_names: names.map((exact) => ({ exact })) };
+  return names.length === 0 ? {} : { match_subject_alt_names: exactMatchers(names) };
 }
 
 function tlsSocket(context: UpstreamTlsContext): UpstreamTransportSocket {

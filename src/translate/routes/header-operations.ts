@@ -1,8 +1,9 @@
 // `headers` blocks as Envoy's header operations. Spec virtualservice.md §14.1. Source: istio/istio
 // pilot/pkg/networking/core/route/route.go (TranslateHeadersOperations, translateAppendHeaders, dropInternal).
+
 import type { HeaderOperations, Headers } from '../../config/model/common.js';
+import { compareText } from '../../config/text-order.js';
 import type { HeaderValueOption } from '../../xds/index.js';
-import { compareText } from './route-match.js';
 
 /** The four lists, as a Route or a ClusterWeight has them; absent when empty. */
 export interface TranslatedHeaders {

@@ -43,6 +43,7 @@ function redirectPort(redirect: HttpRedirect, serverPort: number, scheme: string
   return (port === 80 && scheme === 'http') || (port === 443 && scheme === 'https') ? 0 : port;
 }
 
+/** `string` and `bytes` stay what they are; without a body there is none. */
 export function directResponseAction(response: HttpDirectResponse): DirectResponseAction {
   const { status, body } = response;
   if (body?.bytes !== undefined) return { status, body: { inline_bytes: body.bytes } };

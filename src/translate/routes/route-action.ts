@@ -23,6 +23,7 @@ export interface ForwardingRoute {
   readonly headers: TranslatedHeaders;
 }
 
+/** The fields of a route that forwards, mirrors and retries included. */
 export function forwardingRoute(context: PushContext, http: HttpRoute, serverPort: number): ForwardingRoute {
   const single = http.route.length === 1 ? http.route[0] : undefined;
   const hashes = hashPolicies(context, http.route);

@@ -2,12 +2,14 @@
 // pilot/pkg/networking/core/route/route.go (TranslateRouteMatch, IsCatchAllRoute).
 import type { StringMatch } from '../../config/model/common.js';
 import type { HttpMatchRequest } from '../../config/model/virtual-service.js';
+import { compareText } from '../../config/text-order.js';
 import type { DynamicMetadataMatcher, HeaderMatcher, Route, RouteMatch } from '../../xds/index.js';
 import { headerMatcher, invertedHeaderMatcher, queryParameterMatcher } from './string-match.js';
 
 /** The match of a rule without `match`: every path. */
 export const MATCH_ALL: RouteMatch = Object.freeze({ prefix: '/' });
 
+/** Absent conditions are left out; no condition at all is the prefix `/`. */
 export function routeMatch(match: HttpMatchRequest): RouteMatch {
   const headers: HeaderMatcher[] = [];
   const claims: DynamicMetadataMatcher[] = [];
@@ -71,9 +73,4 @@ function claimMatcher(claims: readonly string[]): DynamicMetadataMatcher {
     filter: 'envoy.filters.http.jwt_authn',
     path: ['payload', ...claims].map((key) => ({ key })),
   };
-}
-
-/** Byte order, as Go compares strings. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,9 +1,10 @@
 // The hosts of one server as VirtualServices of one namespace see them, indexed: thousands of exact hosts on one server
-// meet thousands of VirtualServices with one host each, and comparing every pair takes seconds from 5000 on. Same answers
-// as `intersection` and `overlaps` of config/model/host-name.ts (spec gateway.md §5.2), in another order.
+// meet thousands of VirtualServices with one host each, and comparing every pair takes seconds from 5000 on. Spec
+// gateway.md §5.2; the algebra of two hosts is in config/model/host-name.ts.
 import { hostsForNamespace, isWildcard, overlaps, subsetOf } from '../../config/model/host-name.js';
 import type { MergedServer } from '../gateway-merge.js';
 
+/** Hosts without their namespaces. */
 export class ServerHosts {
   private readonly all: readonly string[];
   private readonly exact: ReadonlySet<string>;
@@ -15,7 +16,12 @@ export class ServerHosts {
     this.wildcards = hosts.filter(isWildcard);
   }
 
-  /** Of each pair of a server's and a VirtualService's host the more specific one, without repetition. */
+  /**
+   * Of each pair of a server's and a VirtualService's host the more specific one, without repetition. This is how the two
+   * become virtual hosts.
+   *
+   *     new ServerHosts(['*.example.com', 'b.test']).intersection(['a.example.com', '*']); // all but the last
+   */
   intersection(others: readonly string[]): readonly string[] {
     const result = new Set<string>();
     for (const other of others) {
@@ -41,6 +47,7 @@ export class ServerHosts {
 
 const indexes = new WeakMap<MergedServer, Map<string, ServerHosts>>();
 
+/** Built once per server and namespace. */
 export function serverHosts(server: MergedServer, namespace: string): ServerHosts {
   const byNamespace = indexes.get(server) ?? new Map<string, ServerHosts>();
   indexes.set(server, byNamespace);

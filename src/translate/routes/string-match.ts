@@ -12,10 +12,11 @@ export function stringMatcher(match: StringMatch): StringMatcher | undefined {
 }
 
 /** `{}`, and the one regex that is no regex. */
-export function isPresence(match: StringMatch): boolean {
+function isPresence(match: StringMatch): boolean {
   return match.regex === '*' || stringMatcher(match) === undefined;
 }
 
+/** A match on a value that must be there; `{}` asks for presence alone. */
 export function headerMatcher(name: string, match: StringMatch): HeaderMatcher {
   const matcher = stringMatcher(match);
   return isPresence(match) || matcher === undefined ? { name, present_match: true } : { name, string_match: matcher };
@@ -27,6 +28,7 @@ export function invertedHeaderMatcher(name: string, match: StringMatch): HeaderM
   return isPresence(match) ? inverted : { ...inverted, treat_missing_header_as_empty: true };
 }
 
+/** The same of a query parameter. */
 export function queryParameterMatcher(name: string, match: StringMatch): QueryParameterMatcher {
   const matcher = stringMatcher(match);
   return isPresence(match) || matcher === undefined ? { name, present_match: true } : { name, string_match: matcher };

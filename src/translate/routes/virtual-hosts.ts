@@ -1,7 +1,9 @@
 // The virtual hosts of one route table: one per host of the intersection of servers and VirtualServices, then merged and
 // sorted. Spec virtualservice.md §4.1, §4.2; gateway.md §9. Source: istio/istio pilot/pkg/networking/core/gateway.go
 // (buildGatewayHTTPRouteConfig, collapseDuplicateRoutes).
+
 import { isWildcard } from '../../config/model/host-name.js';
+import { compareText } from '../../config/text-order.js';
 import type { OriginTable } from '../../diagnostics/origin.js';
 import type { PushContext } from '../../registry/push-context.js';
 import { type BoundVirtualService, virtualServicesForGateway } from '../../registry/virtual-services.js';
@@ -9,7 +11,7 @@ import type { Route, VirtualHost } from '../../xds/index.js';
 import type { MergedServer } from '../gateway-merge.js';
 import { blackholeVirtualHostName, virtualHostName } from '../names.js';
 import { httpRoutes } from './http-routes.js';
-import { compareText, isCatchAll } from './route-match.js';
+import { isCatchAll } from './route-match.js';
 import { serverHosts } from './server-hosts.js';
 
 /** A virtual host while it is being filled. */

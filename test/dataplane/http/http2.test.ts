@@ -2,8 +2,11 @@
 import http2 from 'node:http2';
 import net from 'node:net';
 import t from 'tap';
+import { Http2Codec } from '../../../src/dataplane/codec/http2-codec.js';
 import {
+  MANAGER,
   RawClient,
+  realEnvironment,
   routeTo,
   startHttpGateway,
   startRawUpstream,
@@ -432,4 +435,41 @@ await t.test('draining announces GOAWAY', async (t) => {
       t.equal(await goaway, 0);
     },
   );
+});
+
+await t.test('a client that leaves with the last frame in hand has got its response', async (t) => {
+  // As curl manages to: its FIN is there before Node has told that the stream is closed.
+  const outcomes: Promise<string>[] = [];
+  const server = net.createServer((socket) => {
+    outcomes.push(
+      new Promise((resolve) => {
+        new Http2Codec(
+          socket,
+          { environment: realEnvironment(), secure: false, manager: MANAGER },
+          {
+            onStream: (stream) => {
+              stream.listen({
+                onFailure: ({ details }) => resolve(details),
+                onFinished: () => resolve('finished'),
+                onDrain: () => {},
+              });
+              stream.respond({ status: 200, headers: [] }, false);
+              stream.end([]);
+              setImmediate(() => socket.emit('end'));
+            },
+            onRefused: ({ details }) => resolve(details),
+            onClosed: () => {},
+          },
+        );
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  const session = http2.connect(`http://127.0.0.1:${port}`);
+  session.on('error', () => {});
+  await request(session, { ':path': '/' });
+  t.strictSame(await Promise.all(outcomes), ['finished']);
+  session.destroy();
+  server.close();
 });
