@@ -1,7 +1,7 @@
-// What Envoy does and we do not, because Node or OpenSSL cannot: the list behind `postern deviations`. Each entry names
-// the recorded calls that show it; the replay fails when one of them agrees after all.
+// Where postern differs from Envoy and says so: the list behind `postern deviations`. Entries name the recorded calls
+// that show them; the golden replay fails when one of those agrees after all.
 
-/** One thing that Node or OpenSSL cannot do as Envoy does it. */
+/** One thing that Node, OpenSSL or a library does not do as Envoy does it. */
 export interface Deviation {
   /** Short, unique. */
   readonly id: string;
@@ -11,9 +11,183 @@ export interface Deviation {
   readonly postern: string;
   /** Why no more can be done, with the function of Node or OpenSSL that stands in the way. */
   readonly why: string;
-  /** Recorded calls, as `AREA/NAME: CALL`. */
+  /** Set when it lasts only until that is done: the HTTP codecs are node:http and node:http2 for now. */
+  readonly pending?: 'own codec';
+  /** Recorded calls, as `AREA/NAME: CALL`; empty where no recording shows it. */
   readonly calls: readonly string[];
 }
 
-/** In the order in which `postern deviations` prints them. */
-export const deviations: readonly Deviation[] = [];
+/** In the order in which `postern deviations` prints them: those that stay, then those that are pending. */
+export const deviations: readonly Deviation[] = [
+  {
+    id: 'tls12-session-id',
+    envoy: 'resumes TLS 1.2 sessions by session id and by ticket',
+    postern: 'resumes by ticket only; a client that offers an id alone gets a full handshake',
+    why: 'the server-side cache of tls.Server is an asynchronous event outside the chain; tickets need none',
+    calls: [],
+  },
+  {
+    id: 'reset-behind-data',
+    envoy: 'passes on a reset of one side of a TCP connection as a reset (flag UR)',
+    postern: 'does so too, but when the reset arrives together with the last data the other side sees FIN and no flag',
+    why: 'libuv reports such a reset as the end of the stream',
+    calls: [],
+  },
+  {
+    id: 'upstream-certificate-alert',
+    envoy: 'sends a TLS alert to an upstream whose certificate it refuses',
+    postern: 'closes the connection; the client gets the same 503 with the same flags and failure text',
+    why: 'tls.connect judges after the handshake and has no function that sends an alert',
+    calls: [],
+  },
+  {
+    id: 'blocked-upload',
+    envoy: 'notices that a client has left while its upload waits for an upstream that does not read',
+    postern: 'notices it when the upstream moves again (HTTP/1.1; HTTP/2 clients are noticed at once)',
+    why: 'a paused net.Socket tells neither FIN nor RST',
+    calls: [],
+  },
+  {
+    id: 'openssl-algorithms',
+    envoy: 'BoringSSL: X25519MLKEM768, X25519Kyber768Draft00 and DES-CBC3-SHA are there when configured',
+    postern: 'leaves out what the OpenSSL of this Node lacks and warns (PST0215)',
+    why: 'Node 20 carries OpenSSL 3.0',
+    calls: [],
+  },
+  {
+    id: 'several-faults-of-a-chain',
+    envoy:
+      'names the first fault of a client certificate that has several (no CRL for its issuer, and expired: unknown_ca)',
+    postern: 'names the one that OpenSSL found last where the order cannot be told; the client is refused all the same',
+    why: 'OpenSSL goes on after a fault and keeps the last code',
+    calls: [],
+  },
+  {
+    id: 'crl-extensions',
+    envoy:
+      'refuses every client (certificate_unknown) when a CRL has a critical extension that its library does not know',
+    postern: 'does so for delta CRLs; with other critical extensions the client is refused with unknown_ca',
+    why: 'OpenSSL passes over such a list and misses one for the issuer',
+    calls: [],
+  },
+  {
+    id: 'tls13-groups',
+    envoy: 'asks for its preferred group by HelloRetryRequest; X25519MLKEM768 leads',
+    postern:
+      "takes the client's first usable key share; with an OpenSSL before 3.5 (Node 20) a client that offers ML-KEM only gets handshake_failure",
+    why: 'OpenSSL chooses among the key shares that are there, and has ML-KEM from 3.5 on',
+    calls: [],
+  },
+  {
+    id: 'tls12-renegotiation',
+    envoy: 'refuses a renegotiation with a fatal alert no_renegotiation',
+    postern: 'refuses it with the same alert as a warning, and closes',
+    why: 'OpenSSL sends that alert as a warning',
+    calls: [],
+  },
+  {
+    id: 'rare-hello-alerts',
+    envoy:
+      'answers rare faults of a ClientHello with an alert of its own choice (a key share outside supported_groups: HelloRetryRequest; a second hello in TLS 1.2: 10; an odd supported_versions list: 109; secp256k1 only: 50) and ignores max_fragment_length',
+    postern: 'gives the alert of OpenSSL (47, 70, 70, 47) and echoes max_fragment_length',
+    why: 'the handshake is OpenSSL’s once the chain is chosen',
+    calls: [],
+  },
+  {
+    id: 'h2-first-frames',
+    envoy:
+      'sends SETTINGS of four entries after the client preface, and closes silently, with GOAWAY or after a second, as the fault demands',
+    postern: 'sends the SETTINGS of node:http2 at once, and RST_STREAM or GOAWAY as nghttp2 decides',
+    why: "node:http2 writes the connection's first frames itself, five settings in its own order, before it has read what Envoy judges first",
+    pending: 'own codec',
+    calls: [
+      'dataplane/edge-profile: settings',
+      'dataplane/h2-frames: preface and settings only',
+      'dataplane/h2-frames: settings and a client that stays silent in plaintext',
+      'dataplane/h2-frames: upper-case header name',
+      'dataplane/h2-frames: empty header name',
+      'dataplane/h2-frames: header value with a NUL',
+      'dataplane/h2-frames: connection header',
+      'dataplane/h2-frames: proxy-connection header',
+      'dataplane/h2-frames: te other than trailers',
+      'dataplane/h2-frames: pseudo header after a regular one',
+      'dataplane/h2-frames: response pseudo header',
+      'dataplane/h2-frames: no method',
+      'dataplane/h2-frames: no scheme',
+      'dataplane/h2-frames: stream id zero',
+      'dataplane/h2-frames: stream ids going down',
+      'dataplane/h2-frames: data on a stream that was never opened',
+      'dataplane/h2-frames: window update of zero',
+      'dataplane/h2-frames: frame larger than allowed',
+      'dataplane/h2-frames: bad header compression',
+      'dataplane/h2-frames: settings enable push two',
+      'dataplane/h2-frames: ping',
+      'dataplane/h2-frames: unknown frame type',
+      'dataplane/h2-frames: push promise from the client',
+      'dataplane/h2-frames: headers broken by another frame',
+      'dataplane/h2-frames: goaway from the client',
+      'dataplane/h2-frames: client resets its stream',
+      'dataplane/h2-frames: client leaves with an open stream',
+      'policy/client-leaves: gone while the upstream works, HTTP/2 client',
+      'policy/client-leaves: RST_STREAM CANCEL from the client',
+      'policy/client-leaves: RST_STREAM during an upload',
+      'policy/client-leaves: h2 upload not finished, connection closed',
+    ],
+  },
+  {
+    id: 'h2-malformed-heads',
+    envoy: 'closes the whole connection on a malformed head and logs the rule that was broken',
+    postern: 'resets the stream (RST_STREAM), or drops an illegal header field and forwards the rest',
+    why: 'nghttp2 acts before JavaScript hears of it and does not say which rule was broken',
+    pending: 'own codec',
+    calls: [
+      'dataplane/hosts-and-targets: CONNECT over h2',
+      'dataplane/hosts-and-targets: neither authority nor host over h2',
+      'dataplane/hosts-and-targets: empty authority over h2',
+      'dataplane/hosts-and-targets: empty path over h2',
+      'dataplane/hosts-and-targets: path without slash over h2',
+      'dataplane/hosts-and-targets: space in the path over h2',
+      'dataplane/upgrades: extended CONNECT over h2',
+      'dataplane/upgrades: upgrade header over h2',
+    ],
+  },
+  {
+    id: 'h1-lenient-syntax',
+    envoy: 'accepts bare LF and CR, folded lines, blanks after a chunk size and bytes after a chunk',
+    postern: 'refuses them with 400 (and HTTP/1.2 with 400 where Envoy, told to accept HTTP/1.0, serves it)',
+    why: 'llhttp, in node:http, is stricter; its insecure mode would accept NUL and CL+TE as well',
+    pending: 'own codec',
+    calls: [
+      'dataplane/bodies: chunk longer than announced',
+      'dataplane/bodies: chunk size with spaces',
+      'dataplane/http10: HTTP/1.2',
+      'dataplane/malformed-http1: bare LF line ends',
+      'dataplane/malformed-http1: bare CR in a value',
+      'dataplane/malformed-http1: folded line',
+    ],
+  },
+  {
+    id: 'h1-pipelined-answers',
+    envoy: 'closes a connection on which a third answer would wait behind two others',
+    postern: 'queues and sends them all',
+    why: 'node:http queues responses out of sight',
+    pending: 'own codec',
+    calls: ['dataplane/connections: three pipelined requests'],
+  },
+  {
+    id: 'h2-204-with-body',
+    envoy: 'sends the body of a local reply with status 204 over HTTP/2',
+    postern: 'ends the stream with the head',
+    why: 'node:http2 ends a response of status 204 with its head',
+    pending: 'own codec',
+    calls: ['policy/fault-abort: abort with 204 over h2', 'routing/direct-response: 204 with a body, h2'],
+  },
+  {
+    id: 'request-headers-timeout',
+    envoy: 'answers 408 when the head takes longer than request_headers_timeout (EDGE profile, connectionSettings)',
+    postern: 'waits; the setting is warned about (PST0213)',
+    why: 'node:http hands out a request when its head is complete, and its own timeout answers otherwise',
+    pending: 'own codec',
+    calls: [],
+  },
+];

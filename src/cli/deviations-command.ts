@@ -11,11 +11,15 @@ export function deviationsCommand(): Command {
         process.stdout.write(`${JSON.stringify(deviations, null, 1)}\n`);
         return;
       }
-      if (deviations.length === 0) process.stdout.write('none\n');
-      for (const deviation of deviations) {
-        process.stdout.write(
-          `${deviation.id}\n  Envoy:   ${deviation.envoy}\n  postern: ${deviation.postern}\n  why:     ${deviation.why}\n  calls:   ${deviation.calls.join('\n           ')}\n\n`,
-        );
+      for (const { id, envoy, postern, why, pending, calls } of deviations) {
+        const lines = [
+          `${id}${pending === undefined ? '' : ` (until: ${pending})`}`,
+          `  Envoy:   ${envoy}`,
+          `  postern: ${postern}`,
+          `  why:     ${why}`,
+          ...(calls.length === 0 ? [] : [`  calls:   ${calls.join('\n           ')}`]),
+        ];
+        process.stdout.write(`${lines.join('\n')}\n\n`);
       }
     });
 }

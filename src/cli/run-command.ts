@@ -16,6 +16,7 @@ import { type ReloadResult, type RunningGateway, runGateway } from '../gateway/r
 import { readSources, readStdin } from '../gateway/sources.js';
 import { statsFilter } from '../gateway/stats-filter.js';
 import { type Watch, watchSources } from '../gateway/watch.js';
+import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import { CertificateFiles } from './client-material.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
 import {
@@ -351,8 +352,10 @@ function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, 
         : [],
     ),
   );
+  const { store, proxy } = gateway.compiled.context;
+  const resolve = gatewayPortResolver(store, proxy);
   for (const port of parsePorts(written).keys()) {
-    if (ports.has(port) || ports.has(gateway.servicePorts.get(port) ?? port)) continue;
+    if (ports.has(port) || ports.has(resolve(port))) continue;
     log.warn(`--port ${port}: no server of a Gateway has this port`);
   }
 }

@@ -12,6 +12,8 @@ export interface Watch {
 }
 
 const QUIET = 60;
+/** A file that never rests is looked at all the same. */
+const PATIENCE = 1000;
 const LOOK = 1000;
 
 /**
@@ -42,10 +44,18 @@ export function watchSources(
       // A file went away between being listed and being read: the next look finds out. `changed` tells of its own failures.
       .catch(() => {});
   };
+  let since = 0;
   const touched = (): void => {
     if (closed) return;
+    if (quiet === undefined) since = performance.now();
     clearTimeout(quiet);
-    quiet = setTimeout(compare, QUIET);
+    quiet = setTimeout(
+      () => {
+        quiet = undefined;
+        compare();
+      },
+      performance.now() - since > PATIENCE ? 0 : QUIET,
+    );
   };
   const watcher = chokidar([...files], {
     ignoreInitial: true,

@@ -20,6 +20,7 @@ import {
 } from '../support/data-plane.js';
 import {
   AGREEMENT_CLIENT,
+  CLIENT_CA_DELTA_CRL,
   CLIENT_MID_CRL,
   ED25519_CLIENT,
   IPV6_CLIENT,
@@ -181,6 +182,10 @@ await checkClients('MUTUAL with a CRL', {}, CA_AND_CRL, [
 await checkClients('MUTUAL with two CRLs', {}, { ...CA, crl: `${pem('client-ca.crl')}${CLIENT_MID_CRL}` }, [
   { certificate: 'client-chained', want: 'ok' },
   { certificate: 'client-revoked', want: 'certificate_revoked' },
+]);
+await checkClients('a delta CRL lets nobody in', {}, { ...CA, crl: `${pem('client-ca.crl')}${CLIENT_CA_DELTA_CRL}` }, [
+  { certificate: 'client', want: 'certificate_unknown' },
+  { certificate: 'client-2', want: 'unknown_ca' },
 ]);
 await checkClients('an IPv6 name', { validation: { match_subject_alt_names: [{ exact: '2001:db8::1' }] } }, CA, [
   { certificate: 'ipv6', want: 'ok' },

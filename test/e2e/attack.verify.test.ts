@@ -1,7 +1,7 @@
 // Nasty clients and nasty upstreams around a running `postern run` that reloads all the time: it must neither end nor
 // keep anything. POSTERN_ATTACKS and POSTERN_SEED play a longer or an earlier run.
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -49,6 +49,7 @@ for (const proxyProtocol of [false, true]) {
     ] as const;
     const folder = await mkdtemp(path.join(tmpdir(), 'postern-attack-'));
     const file = path.join(folder, 'all.yaml');
+    const next = path.join(folder, 'next.txt');
     const ports = { http: upstreams[0].port, http2: upstreams[1].port, tcp: upstreams[2].port };
     await writeFile(file, attackConfig(ports));
     const mesh = path.join(folder, 'mesh.yml');
@@ -80,7 +81,8 @@ for (const proxyProtocol of [false, true]) {
     const reloads = (async () => {
       while (!done && !exited) {
         version++;
-        await writeFile(file, attackConfig(ports, { version, mode: version % 3 === 0 ? 'MUTUAL' : 'SIMPLE' }));
+        await writeFile(next, attackConfig(ports, { version, mode: version % 3 === 0 ? 'MUTUAL' : 'SIMPLE' }));
+        await rename(next, file); // a file that is read half written would be an empty configuration
         postern.child.kill('SIGHUP');
         await wait(100);
       }
@@ -103,3 +105,7 @@ for (const proxyProtocol of [false, true]) {
     await rm(folder, { recursive: true });
   });
 }
+
+t.end();
+// Clients that were left half-way would keep this process alive.
+setTimeout(() => process.exit(), 500).unref();

@@ -1,6 +1,6 @@
 // Not a byte of a client without an accepted certificate reaches an upstream: whatever it sends, however early, and
 // whatever session of another chain or of an older configuration it brings (spec gateway.md §7.3, dataplane.md §2.1).
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -115,7 +115,8 @@ function seen(): string {
 
 async function reload(changes: Parameters<typeof attackConfig>[1]): Promise<void> {
   const before = postern.stderr().split('"reloaded').length;
-  await writeFile(file, attackConfig(upstreams, changes));
+  await writeFile(`${file}.next`, attackConfig(upstreams, changes));
+  await rename(`${file}.next`, file);
   postern.child.kill('SIGHUP');
   while (postern.stderr().split('"reloaded').length === before) await wait(5);
 }

@@ -307,6 +307,18 @@ checkProxy('v1 leading zero', text('PROXY TCP4 01.2.3.4 1.2.3.4 1 2\r\n'), { out
 checkProxy('v1 bad port', text('PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n'), { outcome: 'malformed' });
 checkProxy('v1 UDP4', text('PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n'), { outcome: 'malformed' });
 checkProxy('v1 line too long', text(`PROXY UNKNOWN ${'x'.repeat(120)}\r\n`), { outcome: 'malformed' });
+checkProxy('v1 signed port', text('PROXY TCP4 1.2.3.4 1.2.3.4 +123 2\r\n'), {
+  outcome: 'header',
+  source: { address: '1.2.3.4', port: 123 },
+});
+checkProxy('v1 blank at the end', text('PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \r\n'), { outcome: 'header' });
+checkProxy('v1 two blanks', text('PROXY  TCP4 1.2.3.4 1.2.3.4 1 2\r\n'), { outcome: 'malformed' });
+for (const address of ['0.0.0.0', '255.255.255.255', '224.0.0.1']) {
+  checkProxy(`v1 from ${address}`, text(`PROXY TCP4 ${address} 1.2.3.4 1 2\r\n`), { outcome: 'malformed' });
+}
+checkProxy('v2 from nowhere', v2('2111000c00000000c6336401c7381f90'), { outcome: 'malformed' });
+checkProxy('v2 with half a field behind', v2('2111000dcb007107c6336401c7381f9004'), { outcome: 'malformed' });
+checkProxy('v2 with a field that is too long', v2('2111000fcb007107c6336401c7381f90040001'), { outcome: 'malformed' });
 checkProxy('missing', text('GET / HTTP/1.1\r\nHost: a\r\n\r\n'), { outcome: 'malformed' });
 checkProxy('missing, TLS', usual, { outcome: 'malformed' });
 checkProxy('v2', v2('2111000ccb007107c6336401c7381f90'), {

@@ -308,6 +308,16 @@ BFygAFxtMdjc3FwEiJJJ4eFv6vefgIXaTJzdtD9nwA==
 -----END X509 CRL-----
 `;
 
+/** a delta CRL of client-ca, with nothing in it */
+export const CLIENT_CA_DELTA_CRL = `-----BEGIN X509 CRL-----
+MIHiMIGIAgEBMAoGCCqGSM49BAMCMDgxFTATBgNVBAoMDHBvc3Rlcm4gdGVzdDEf
+MB0GA1UEAwwWcG9zdGVybiB0ZXN0IGNsaWVudCBDQRcNMjYxMTI1MDIzOTAxWhgP
+MjA1MTA3MTcwMjM5MDFaoB0wGzANBgNVHRsBAf8EAwIBATAKBgNVHRQEAwIBAjAK
+BggqhkjOPQQDAgNJADBGAiEAzP2XeepENexlkLMURDLKfA6dlhJAeCFOoDT2lXCs
+tGsCIQDOcWPghO68akiwtC0P9iReHRd4sRi+wqbgrtxT0YBdUg==
+-----END X509 CRL-----
+`;
+
 /** a key for RSA-PSS alone */
 export const RSA_PSS: Pair = {
   certificate: `-----BEGIN CERTIFICATE-----

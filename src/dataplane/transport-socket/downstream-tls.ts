@@ -16,7 +16,8 @@ import {
 } from './certificate-choice.js';
 import { certificateHash, rfc2253Name, rfc2253Subject, subjectAltNames } from './certificate-facts.js';
 import { type CertificateFailure, tlsFailureText } from './failure-reason.js';
-import { crlBlocks, hasCrlBlock, judgeClient } from './peer-verdict.js';
+import { judgeClient } from './peer-verdict.js';
+import { crlBlocks, hasCrlBlock } from './revocation-list.js';
 import { encryptedAlert, plaintextAlert, serverTrafficSecret } from './tls-alert.js';
 import type { TlsMaterial } from './tls-material.js';
 import { type TlsParameters, tlsParameters, withOwnSignature } from './tls-parameters.js';

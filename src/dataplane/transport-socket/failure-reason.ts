@@ -147,6 +147,10 @@ const VERIFY_CODES: Readonly<Record<string, VerifyCode>> = {
   CRL_NOT_YET_VALID: { alert: 45, text: `${CRL_PREFIX}CRL is not yet valid` },
   ERROR_IN_CERT_NOT_BEFORE_FIELD: { alert: 42, text: "format error in certificate's notBefore field" },
   ERROR_IN_CERT_NOT_AFTER_FIELD: { alert: 42, text: "format error in certificate's notAfter field" },
+  UNHANDLED_CRITICAL_CRL_EXTENSION: {
+    alert: 46,
+    text: `${CRL_PREFIX}unhandled critical CRL extension`,
+  },
   CERT_REJECTED: { alert: 42, text: 'certificate rejected' },
   CERT_UNTRUSTED: { alert: 42, text: 'certificate not trusted' },
   CERT_REVOKED: { alert: 44, text: `${CRL_PREFIX}certificate revoked` },

@@ -1,5 +1,6 @@
 // Is a peer's certificate acceptable? OpenSSL judges the chain (dates, purpose, partial chains, CRLs); names and pins are
 // judged here, in Envoy's order: chain, SAN list, pins; the first failure decides (spec gateway.md §7.3–7.5).
+
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import type { StringMatcher } from '../../xds/index.js';
@@ -19,6 +20,7 @@ import {
   verifyCodeFailure,
   verifyFailedText,
 } from './failure-reason.js';
+import { hasCrlBlock } from './revocation-list.js';
 import type { PeerValidation } from './tls-material.js';
 
 /** What the handshake left behind. */
@@ -50,15 +52,18 @@ export function judgeClient(
 export function judgePeer(
   certificate: X509Certificate,
   chainError: string | undefined,
-  { crl, rules, trustedCa }: PeerValidation,
+  { crl, hasDeltaCrl, rules, trustedCa }: PeerValidation,
   role: keyof typeof PURPOSES,
 ): CertificateFailure | undefined {
   // insecureSkipVerify: nothing is looked at, names and pins neither.
   if (rules.trust_chain_verification === 'ACCEPT_UNTRUSTED') return undefined;
-  if (chainError !== undefined) {
-    const first = firstChainError(chainError, certificate, trustedCa, role);
-    return verifyCodeFailure(first, depthOf(first, certificate, role));
+  const first = chainError === undefined ? undefined : firstChainError(chainError, certificate, trustedCa, role);
+  // OpenSSL passes over a delta CRL; Envoy's library refuses what it marks as critical and does not know, before it looks
+  // for the certificate in the list or at a date (measured).
+  if (hasDeltaCrl && (first === undefined || BEHIND_THE_LIST.has(first))) {
+    return verifyCodeFailure('UNHANDLED_CRITICAL_CRL_EXTENSION', 0);
   }
+  if (first !== undefined) return verifyCodeFailure(first, depthOf(first, certificate, role));
   // A CRL value without a PEM block: the check is on with an empty list (spec gateway.md §8.6).
   if (crl !== undefined && !hasCrlBlock(crl)) return verifyCodeFailure('UNABLE_TO_GET_CRL', 0);
   const matchers = rules.match_subject_alt_names;
@@ -76,16 +81,6 @@ export function judgePeer(
     return { alert: 114, counter: 'fail_verify_cert_hash', text: verifyFailedText('cert hash and spki') };
   }
   return undefined;
-}
-
-/** True when a PEM text holds a revocation list at all. */
-export function hasCrlBlock(pem: string): boolean {
-  return pem.includes('-----BEGIN X509 CRL-----');
-}
-
-/** The lists of a PEM text one by one: OpenSSL, as Node calls it, reads the first of a text alone. */
-export function crlBlocks(pem: string): string[] {
-  return pem.match(/-----BEGIN X509 CRL-----[\s\S]+?-----END X509 CRL-----/g) ?? [];
 }
 
 function noCertificate(isTls13: boolean): CertificateFailure {
@@ -129,6 +124,14 @@ function fitsPins(
   const own = certificateHash(certificate);
   return hashes.some((hash) => hash.replaceAll(':', '').toLowerCase() === own);
 }
+
+const BEHIND_THE_LIST: ReadonlySet<string> = new Set([
+  'CERT_REVOKED',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CRL_HAS_EXPIRED',
+  'CRL_NOT_YET_VALID',
+]);
 
 // A handshake that is told to go on in any case reports OpenSSL's last objection; Envoy's library stops at the first.
 // The order of both: is there an issuer, is the purpose right, is anything revoked, then signatures and dates.

@@ -8,6 +8,7 @@ import {
   type Snapshot,
   SYSTEM_ROOTS,
 } from '../../xds/index.js';
+import { hasDeltaCrl } from './revocation-list.js';
 
 export interface CertificatePair {
   /** PEM, leaf first. */
@@ -22,6 +23,8 @@ export interface PeerValidation {
   /** PEM bundle; `undefined` = the trust store of the operating system. */
   readonly trustedCa: string | undefined;
   readonly crl: string | undefined;
+  /** A list among them is a delta CRL, which Envoy's library does not take: nobody gets in. */
+  readonly hasDeltaCrl: boolean;
   readonly rules: CertificateValidationContext;
 }
 
@@ -89,7 +92,15 @@ function resolveValidation(
   if (rules.crl !== undefined && fileCrl === undefined) return 'missing';
   if (secret?.kind === 'validation_context') {
     const trustedCa = secret.trustedCa === '' ? undefined : secret.trustedCa;
-    return { trustedCa, crl: fileCrl ?? secret.crl, rules };
+    return withCrl(trustedCa, fileCrl ?? secret.crl, rules);
   }
-  return name === SYSTEM_ROOTS && secret === undefined ? { trustedCa: undefined, crl: fileCrl, rules } : 'missing';
+  return name === SYSTEM_ROOTS && secret === undefined ? withCrl(undefined, fileCrl, rules) : 'missing';
+}
+
+function withCrl(
+  trustedCa: string | undefined,
+  crl: string | undefined,
+  rules: CertificateValidationContext,
+): PeerValidation {
+  return { trustedCa, crl, hasDeltaCrl: crl !== undefined && hasDeltaCrl(crl), rules };
 }

@@ -13,7 +13,8 @@ import {
   tlsFailureText,
   verifyFailedText,
 } from '../transport-socket/failure-reason.js';
-import { crlBlocks, hasCrlBlock, judgePeer } from '../transport-socket/peer-verdict.js';
+import { judgePeer } from '../transport-socket/peer-verdict.js';
+import { crlBlocks, hasCrlBlock } from '../transport-socket/revocation-list.js';
 import { resolveTlsMaterial, type TlsMaterial } from '../transport-socket/tls-material.js';
 import { tlsParameters, withOwnSignature } from '../transport-socket/tls-parameters.js';
 

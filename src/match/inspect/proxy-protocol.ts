@@ -57,15 +57,17 @@ export class ProxyProtocolParser {
       }
     }
     if (end === -1) return bytes.length >= MAX_V1 ? 'malformed' : 'needMore';
+    // Blanks at the end of the line do not count, two between words do (measured).
     const parts = latin1(bytes, 0, end - 2)
-      .split(' ')
-      .filter((part) => part !== '');
+      .trimEnd()
+      .split(' ');
     if (parts[0] !== 'PROXY' || parts.length < 2) return 'malformed';
     if (parts[1] !== 'UNKNOWN') {
       const [, family, source, destination, sourcePort, destinationPort] = parts;
       if (parts.length !== 6 || (family !== 'TCP4' && family !== 'TCP6')) return 'malformed';
       const isAddress = family === 'TCP4' ? isIpv4 : isIpv6;
       if (!isAddress(source as string) || !isAddress(destination as string)) return 'malformed';
+      if (!isUnicast(source as string) || !isUnicast(destination as string)) return 'malformed';
       if (!isPort(sourcePort as string) || !isPort(destinationPort as string)) return 'malformed';
       this.source = { address: source as string, port: Number(sourcePort) };
       this.destination = { address: destination as string, port: Number(destinationPort) };
@@ -92,8 +94,10 @@ export class ProxyProtocolParser {
       const render = family === 1 ? ipv4At : ipv6At;
       this.source = { address: render(bytes, V2_HEADER), port: u16(bytes, V2_HEADER + 2 * size) };
       this.destination = { address: render(bytes, V2_HEADER + size), port: u16(bytes, V2_HEADER + 2 * size + 2) };
+      if (!isUnicast(this.source.address) || !isUnicast(this.destination.address)) return 'malformed';
+      // Type-length-value fields behind the addresses are skipped, but they must fill the announced length.
+      if (!holdsFields(bytes, V2_HEADER + addressLength, V2_HEADER + length)) return 'malformed';
     }
-    // Type-length-value fields behind the addresses are skipped with the rest of the announced length.
     this.consumed = V2_HEADER + length;
     return 'header';
   }
@@ -108,7 +112,25 @@ function startsWithSignature(bytes: Uint8Array): boolean {
 }
 
 function isPort(text: string): boolean {
-  return /^\d{1,5}$/.test(text) && Number(text) <= 65535;
+  return /^\+?\d+$/.test(text) && Number(text) <= 65535;
+}
+
+// Neither "any" nor broadcast nor multicast (measured).
+function isUnicast(address: string): boolean {
+  if (isIpv4(address)) {
+    const first = Number.parseInt(address, 10);
+    return address !== '0.0.0.0' && address !== '255.255.255.255' && (first < 224 || first > 239);
+  }
+  return !/^[0:]+$/.test(address) && !/^ff/i.test(address);
+}
+
+function holdsFields(bytes: Uint8Array, start: number, end: number): boolean {
+  let at = start;
+  while (at < end) {
+    if (at + 3 > end) return false;
+    at += 3 + u16(bytes, at + 1);
+  }
+  return at === end;
 }
 
 function ipv4At(bytes: Uint8Array, at: number): string {

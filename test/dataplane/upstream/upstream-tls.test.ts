@@ -26,7 +26,7 @@ function checkUpstream({ name, server, ca, want }: Attempt): void {
         key: name,
         context: {},
         certificates: [],
-        validation: ca === undefined ? undefined : { trustedCa: ca, crl: undefined, rules: {} },
+        validation: ca === undefined ? undefined : { trustedCa: ca, crl: undefined, hasDeltaCrl: false, rules: {} },
       },
     );
     const raw = net.connect({ port: (server.address() as net.AddressInfo).port, host: '127.0.0.1' });
