@@ -32,8 +32,9 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 }
-// Whatever is still open (a watcher, an idle pool) must not keep a finished command alive.
-if (process.exitCode !== undefined && process.exitCode !== OK) process.exit();
+// Whatever is still open (a watcher, an idle pool, a socket that Node lost count of) must not keep a finished command
+// alive. Commands that only print set no code and end by themselves, when all is printed.
+if (process.exitCode !== undefined) process.exit();
 
 function exitInsteadOfThrowing(command: Command): void {
   command.exitOverride();

@@ -211,7 +211,8 @@ export function startNastyHttp2(random: () => number): Promise<NastyUpstream> {
           socket.resetAndDestroy();
           return;
         case 3:
-          session.destroy();
+          // Not within the frame's own callback: Node aborts when more frames of the same read follow.
+          setImmediate(() => session.destroy());
           return;
         case 4:
           stream.additionalHeaders({ ':status': 103, link: '</x>' });

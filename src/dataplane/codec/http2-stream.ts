@@ -102,7 +102,8 @@ export class Http2Stream implements ServerStream {
     // A response before the end of the request: RST_STREAM NO_ERROR behind it (spec dataplane.md §3.4).
     if (endStream) {
       this.sent = true;
-      this.closeEarly();
+      // Not in the same turn: Node 22 would send the RST_STREAM alone.
+      setImmediate(() => this.closeEarly());
     }
   }
 

@@ -35,6 +35,8 @@ export interface ApplyReport {
   readonly failed: readonly BindFailure[];
 }
 
+/** How long the end of the last connections may take once they have been destroyed. */
+const CLOSE_PATIENCE = 1000;
 /** `--drain-time-s 45` of Istio's agent. */
 const DRAIN_TIME = 45_000;
 
@@ -145,7 +147,13 @@ export class ListenerManager {
     for (const listener of this.leaving) listener.destroyConnections();
     this.places.clear();
     this.leaving.clear();
-    await ended;
+    // The ports are free at once; only Node's count of connections is waited for, and that may be wrong for good (a
+    // socket that was reset after its FIN).
+    await Promise.race([ended, this.patience()]);
+  }
+
+  private patience(): Promise<void> {
+    return new Promise((resolve) => this.context.environment.setTimer(CLOSE_PATIENCE, resolve));
   }
 
   private async applyNow(next: RunningSnapshot, commit: () => void): Promise<ApplyReport> {
