@@ -116,14 +116,6 @@ export interface GoldenCase {
   readonly snapshot: Snapshot;
 }
 
-const SOURCE = process.env['POSTERN_GOLDEN_SOURCE'];
-
-/** Where the recordings are: the original when it is there, else the copy in the repository; `undefined` = neither. */
-export function goldenRoot(): string | undefined {
-  const copies = [SOURCE, path.resolve(import.meta.dirname, '../golden/cases'), path.resolve('test/golden/cases')];
-  return copies.find((root) => root !== undefined && existsSync(root));
-}
-
 export function loadGoldenCases(root: string): GoldenCase[] {
   const cases: GoldenCase[] = [];
   for (const area of readdirSync(root).sort()) {
