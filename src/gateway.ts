@@ -116,8 +116,10 @@ class Handle implements GatewayHandle {
     for (const listener of this.gateway.listeners) {
       addresses[listener.port] = { address: listener.address, port: listener.boundPort };
     }
-    for (const [written, port] of this.gateway.servicePorts)
-      addresses[written] ??= addresses[port] ?? { address: '', port: 0 };
+    for (const [written, port] of this.gateway.servicePorts) {
+      const bound = addresses[port];
+      if (bound !== undefined) addresses[written] ??= bound;
+    }
     return addresses;
   }
 

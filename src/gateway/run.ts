@@ -207,7 +207,9 @@ class Gateway implements RunningGateway {
     this.ports = boundPorts(this.options.ports, compiled);
     const previous = this.running;
     const next = this.build(compiled, previous);
+    let committed = false;
     const commit = (): void => {
+      committed = true;
       this.compiled = compiled;
       this.running = next;
     };
@@ -220,7 +222,8 @@ class Gateway implements RunningGateway {
     } else {
       const applied = await this.manager.apply(next, commit);
       this.applied = applied;
-      if (applied.failed.length > 0) {
+      // A port could not be bound, or the gateway was closed meanwhile.
+      if (!committed) {
         next.clusters.close();
         return { kind: 'refused', diagnostics: [], failed: applied.failed };
       }

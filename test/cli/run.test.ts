@@ -205,15 +205,30 @@ t.test('the admin listener has Envoy’s paths and shows no private key', async 
     'curl --cacert examples/tutorial/certs/local-test.crt --resolve local.test:8443:127.0.0.1 https://local.test:8443/',
     (port) => postern.port(port),
   );
-  t.match((await ask('/stats')).body, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1$/m);
-  t.match((await ask('/stats/prometheus')).body, /^# TYPE envoy_/m);
+  const stats = (await ask('/stats')).body;
+  t.match(stats, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1$/m);
+  for (const [name, value] of [
+    ['downstream_cx_total', 1],
+    ['downstream_cx_ssl_total', 1],
+    ['downstream_rq_total', 1],
+    ['downstream_rq_http2_total', 1],
+    ['downstream_rq_active', 0],
+    ['downstream_rq_2xx', 1],
+    ['downstream_rq_4xx', 0],
+  ] as const) {
+    t.ok(stats.includes(`\nhttp.outbound_0.0.0.0_8443;.${name}: ${value}\n`), name);
+  }
+  t.match(
+    (await ask('/stats/prometheus')).body,
+    /^envoy_http_downstream_rq\{http_conn_manager_prefix="outbound_0\.0\.0\.0_8443",response_code_class="2xx"\} 1$/m,
+  );
   t.match(await ask('/nope'), { status: 404, body: /^invalid path\. admin commands are:/ });
   for (const host of ['evil.example.com', '127.0.0.1.example.com', '127.example.com:15000', 'localhost.example.com'])
     t.equal((await ask('/config_dump', { host })).status, 403, `no DNS rebinding through ${host}`);
   // Targets that are no URL, and a filter that would keep a backtracking engine busy for years.
   for (const target of ['//', '//[', '/..//', '/%', '/stats?filter=%', '/stats?filter=(']) await ask(target);
   t.equal((await ask('/stats?filter=((a%2B)%2B)%2B$')).status, 200);
-  t.match((await ask('/stats?filter=8443.*cx_total$')).body, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1\n$/);
+  t.match((await ask('/stats?filter=listener.*cx_total$')).body, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1\n$/);
   const table = await runToEnd(['proxy-config', 'listeners', '--admin', `http://${postern.admin}`]);
   t.match(table.stdout, /0\.0\.0\.0 +8443 +SNI: local\.test +Route: https\.443\.https\.web-gateway\.istio-system/);
   t.notMatch(postern.stderr() + postern.stdout(), 'PRIVATE KEY');

@@ -7,6 +7,7 @@ import type { Timer } from '../environment.js';
 import type { Router } from '../router/router.js';
 import { StreamInfo } from '../telemetry/stream-info.js';
 import { ActiveStream } from './active-stream.js';
+import { type ManagerStats, statsOf } from './manager-stats.js';
 import { timeoutsOf } from './manager-timeouts.js';
 
 /** What all connections share. */
@@ -23,16 +24,19 @@ export class HttpConnection implements ServerCodecListener {
   readonly downstream: DownstreamConnection;
   private readonly onGone: () => void;
   private readonly idleTimeout: number;
+  private readonly stats: ManagerStats;
   private readonly streams = new Set<ActiveStream>();
   private codec: ServerCodec | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
   private requests = 0;
+  private isGone = false;
 
   constructor(services: HttpServices, downstream: DownstreamConnection, onGone: () => void) {
     this.services = services;
     this.downstream = downstream;
     this.onGone = onGone;
     this.idleTimeout = timeoutsOf(downstream.manager).connectionIdle;
+    this.stats = statsOf(downstream.manager);
   }
 
   start(): void {
@@ -43,6 +47,7 @@ export class HttpConnection implements ServerCodecListener {
       secure: downstream.tls !== undefined,
       manager: downstream.manager,
     };
+    this.stats.connectionStarted(settings.secure);
     this.armIdle();
     codecs.serve(downstream.socket, downstream.tls?.alpn ?? '', settings, this, (codec) => {
       this.codec = codec;
@@ -53,6 +58,7 @@ export class HttpConnection implements ServerCodecListener {
   onStream(stream: ServerStream): void {
     this.idleTimer?.cancel();
     this.requests++;
+    this.stats.requestStarted(stream.head.protocol === 'HTTP/2');
     const limit = this.downstream.manager.common_http_protocol_options?.max_requests_per_connection ?? 0;
     const isLast = limit > 0 && this.requests >= limit;
     if (isLast && stream.head.protocol === 'HTTP/2') this.codec?.drain();
@@ -69,17 +75,22 @@ export class HttpConnection implements ServerCodecListener {
     info.details = refusal.details;
     info.setFlag(refusal.flag);
     info.bytesSent = refusal.bodyBytes;
+    this.stats.protocolError(info);
     this.finish(info);
   }
 
   onClosed(): void {
+    if (this.isGone) return;
+    this.isGone = true;
     this.idleTimer?.cancel();
+    this.stats.connectionEnded();
     this.onGone();
   }
 
   /** From a stream that is over: its log line is due. */
   streamOver(stream: ActiveStream): void {
     if (!this.streams.delete(stream)) return;
+    this.stats.requestEnded(stream.info);
     this.finish(stream.info);
     if (this.streams.size === 0) this.armIdle();
   }

@@ -4,16 +4,13 @@
 import type net from 'node:net';
 import tls from 'node:tls';
 import { chooseTcpCluster } from '../../decide/tcp-cluster.js';
-import { type ConnectionFacts, parseDuration, type TcpProxy } from '../../xds/index.js';
+import type { ConnectionFacts, TcpProxy } from '../../xds/index.js';
 import { xxHash64 } from '../../xds/xx-hash.js';
 import type { Environment, Timer } from '../environment.js';
-import { counter } from '../telemetry/stats.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 import type { ClusterManager, ConnectFailure, Host, UpstreamCluster } from '../upstream/cluster-manager.js';
 import { ReadBuffers, type ReadSink } from './read-buffers.js';
-
-/** Envoy's default, in milliseconds. */
-const DEFAULT_IDLE_TIMEOUT = 3_600_000;
+import { settingsOf, type TcpProxySettings } from './tcp-proxy-settings.js';
 
 /** How the downstream is to be ended. */
 export type DownstreamClose =
@@ -42,6 +39,7 @@ export interface TcpProxyContext {
 export class TcpProxySession implements ReadSink {
   private readonly context: TcpProxyContext;
   private readonly config: TcpProxy;
+  private readonly settings: TcpProxySettings;
   private readonly facts: ConnectionFacts;
   private readonly info: StreamInfo;
   private readonly owner: TcpProxyOwner;
@@ -53,7 +51,6 @@ export class TcpProxySession implements ReadSink {
   /** Bytes of the upstream that came before the downstream was there. */
   private early: Buffer | undefined = undefined;
   private idle: Timer | undefined = undefined;
-  private idleTimeout = 0;
   private lastActive = 0;
   private holdsConnection = false;
   /** The client's end was a reset: the upstream gets one too (measured). */
@@ -69,6 +66,7 @@ export class TcpProxySession implements ReadSink {
   ) {
     this.context = context;
     this.config = config;
+    this.settings = settingsOf(config);
     this.facts = facts;
     this.info = info;
     this.owner = owner;
@@ -77,7 +75,7 @@ export class TcpProxySession implements ReadSink {
   /** Picks cluster and host and dials. False: there is none, `info` says why, and the owner closes the client at once. */
   start(): boolean {
     const { environment, clusters } = this.context;
-    counter(`tcp.${this.config.stat_prefix ?? this.config.cluster ?? ''}.downstream_cx_total`).value++;
+    this.settings.connections.value++;
     const name = chooseTcpCluster(this.config, environment.random);
     const cluster = clusters.get(name);
     if (cluster === undefined) {
@@ -91,8 +89,7 @@ export class TcpProxySession implements ReadSink {
     }
     this.cluster = cluster;
     this.holdsConnection = true;
-    const usesSource = this.config.hash_policy?.some(({ source_ip }) => source_ip !== undefined) === true;
-    const hash = usesSource ? xxHash64(this.facts.source.address) : undefined;
+    const hash = this.settings.hashesSource ? xxHash64(this.facts.source.address) : undefined;
     const host = cluster.chooseHost({ hash });
     if (host === undefined) {
       this.holdsConnection = false;
@@ -103,11 +100,8 @@ export class TcpProxySession implements ReadSink {
     this.host = host;
     this.info.upstreamHost = host.address;
     this.info.attemptCount = 1;
-    this.idleTimeout =
-      (this.config.idle_timeout === undefined ? undefined : parseDuration(this.config.idle_timeout)) ??
-      DEFAULT_IDLE_TIMEOUT;
     this.touch();
-    if (this.idleTimeout > 0) this.startIdleTimer(this.idleTimeout);
+    if (this.settings.idleTimeout > 0) this.startIdleTimer(this.settings.idleTimeout);
     this.dialling = cluster.connect(
       host,
       {
@@ -230,12 +224,12 @@ export class TcpProxySession implements ReadSink {
     this.idle = this.context.environment.setTimer(wait, () => {
       this.idle = undefined;
       if (this.over) return;
-      const left = this.lastActive + this.idleTimeout - this.context.environment.now();
+      const left = this.lastActive + this.settings.idleTimeout - this.context.environment.now();
       if (left > 0) {
         this.startIdleTimer(left);
         return;
       }
-      counter(`tcp.${this.config.stat_prefix ?? this.config.cluster ?? ''}.idle_timeout`).value++;
+      this.settings.idleTimeouts.value++;
       this.owner.closeDownstream('fin');
       this.end();
     });
