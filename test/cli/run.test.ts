@@ -228,7 +228,10 @@ t.test('the admin listener has Envoy’s paths and shows no private key', async 
   // Targets that are no URL, and a filter that would keep a backtracking engine busy for years.
   for (const target of ['//', '//[', '/..//', '/%', '/stats?filter=%', '/stats?filter=(']) await ask(target);
   t.equal((await ask('/stats?filter=((a%2B)%2B)%2B$')).status, 200);
-  t.match((await ask('/stats?filter=listener.*cx_total$')).body, /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1\n$/);
+  t.match(
+    (await ask('/stats?filter=listener.*cx_total$')).body,
+    /^listener\.0\.0\.0\.0_8443\.downstream_cx_total: 1\n$/,
+  );
   const table = await runToEnd(['proxy-config', 'listeners', '--admin', `http://${postern.admin}`]);
   t.match(table.stdout, /0\.0\.0\.0 +8443 +SNI: local\.test +Route: https\.443\.https\.web-gateway\.istio-system/);
   t.notMatch(postern.stderr() + postern.stdout(), 'PRIVATE KEY');
