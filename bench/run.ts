@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
-import { buildServerNameBench, clientHelloBench, type MicroBench } from './micro.js';
+import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const wanted = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
@@ -19,7 +19,14 @@ interface Row {
 
 const rows: Row[] = [];
 if (wanted('micro')) {
-  for (const bench of [clientHelloBench(), ...[10, 1000, 100_000].map(buildServerNameBench)]) rows.push(micro(bench));
+  const sizes = [10, 1000, 100_000];
+  for (const bench of [
+    clientHelloBench(),
+    ...sizes.map(buildServerNameBench),
+    ...sizes.map(virtualHostBench),
+    ...[10, 1000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
+  ])
+    rows.push(micro(bench));
 }
 if (wanted('start')) rows.push(await startUp());
 
