@@ -90,6 +90,7 @@ const ROWS: Readonly<Record<string, Row>> = {
 // Packages have one owner too.
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config/', 'gateway/'],
+  xmlbuilder2: ['diagnostics/'],
   re2js: ['regex/'],
   selfsigned: ['certs/'],
   'http2-proxy': ['dataplane/router/'],
