@@ -25,6 +25,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     imports: ['xds/', 'match/inspect/', 'filters/', 'balance/', 'decide/', 'diagnostics/'],
     io: true,
   },
+  'export/': { imports: ['xds/', 'diagnostics/'] },
   'certs/': { imports: ['diagnostics/'] },
   'stub/': { imports: ['certs/'], io: true },
   'gateway/': {
@@ -78,6 +79,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       'gateway/',
       'gateway.ts',
       'admin/',
+      'export/',
       'deviations.ts',
     ],
     io: true,
