@@ -16,7 +16,7 @@ t.test('a row for every field', async (t) => {
     required: true,
   });
   t.match(find('VirtualService', 'spec.http[].match[].headers{}.exact'), { type: 'string' });
-  t.match(find('VirtualService', 'spec.http[].fault.abort.http2Error'), { status: 'no effect here' });
+  t.match(find('VirtualService', 'spec.http[].fault.abort.http2Error'), { status: 'refused' });
   t.match(find('ServiceEntry', 'spec.endpoints[].network'), { status: 'not emulated' });
   t.match(find('PeerAuthentication', 'spec.portLevelMtls{}.mode'), { type: 'UNSET | DISABLE | PERMISSIVE | STRICT' });
   t.match(find('MeshConfig', 'defaultConfig.gatewayTopology.numTrustedProxies'), { status: 'emulated' });
