@@ -84,7 +84,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
     io: true,
   },
-  'deviations.ts': { imports: [] },
+  'deviations.ts': { imports: ['config/', 'diagnostics/'] },
   'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
   'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
 };
