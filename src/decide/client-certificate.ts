@@ -22,7 +22,7 @@ export function distrustOf(presented: string, trustedCa: string): string | undef
   if (current === undefined) return 'it cannot be read';
   // As deep as OpenSSL looks.
   for (let depth = 0; depth < 100 && current !== undefined; depth++) {
-    const issued = current;
+    const issued: X509Certificate = current;
     if (roots.some((root) => root.raw.equals(issued.raw) || isSignedBy(issued, root))) return undefined;
     current = chain.find((candidate) => !candidate.raw.equals(issued.raw) && isSignedBy(issued, candidate));
   }
