@@ -128,7 +128,6 @@ class RequestDecider {
     const host = table?.findVirtualHost(this.facts.authority ?? '');
     if (host === undefined) return this.reply(ROUTE_NOT_FOUND);
     this.virtualHost = host.virtualHost;
-    this.trace?.step('virtual host', host.virtualHost.name, undefined, host.virtualHost.originId);
     const needsTls = host.virtualHost.require_tls === 'ALL';
     if (needsTls && this.facts.headers.get('x-forwarded-proto') !== 'https') {
       if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);

@@ -151,7 +151,10 @@ class CallDecider {
   /** What the transport socket makes of the client; `undefined` = it gets through. */
   private checkTransport(chain: FilterChain): ErrorClass | undefined {
     const socket = chain.transport_socket?.typed_config;
-    if (socket === undefined) return undefined;
+    if (socket === undefined) {
+      if (usesTls(this.call)) this.step('tls', 'passed through', 'the handshake is between client and upstream');
+      return undefined;
+    }
     if (chainReadiness(chain, this.index.snapshot.secrets) === 'notReady') {
       this.step('tls', 'closed', 'a Secret of this chain is missing or unusable');
       return 'tls_error';

@@ -2,7 +2,7 @@
 // and chain, versions and protocols, who must present a certificate, and which other hosts a browser would send over the
 // same connection. Spec gateway.md §6.4, §7, dataplane.md §2.3.
 import type { X509Certificate } from 'node:crypto';
-import type { CertificateValidationContext, FilterChain, Secret } from '../xds/index.js';
+import { type CertificateValidationContext, type FilterChain, isIpv4, isIpv6, type Secret } from '../xds/index.js';
 import { type CandidateCertificate, chooseCertificate, describeCertificate } from './certificate-choice.js';
 import { certificatesIn, commonName, dnsNameCovers, subjectAltNames } from './certificate-facts.js';
 import { demandsCertificate } from './client-certificate.js';
@@ -50,7 +50,7 @@ export function examineTls(index: SnapshotIndex, visit: TlsVisit, now: number): 
   const remarks: TlsRemark[] = [];
   const usable = names.flatMap((name) => {
     const secret = secrets[name];
-    if (secret?.kind === 'tls_certificate')
+    if (secret?.kind === 'tls_certificate' && certificatesIn(secret.certificateChain).length > 0)
       return [{ name, secret, candidate: describeCertificate(secret.certificateChain) }];
     remarks.push({ subject: 'certificate', verdict: 'problem', text: `${name}: ${absence(secret)}` });
     return [];
@@ -128,7 +128,7 @@ function examineCertificate(
 
 function coversHost(leaf: X509Certificate, candidate: CandidateCertificate, host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
-  if (leaf.checkIP(bare) !== undefined) return true;
+  if (isIpv4(bare) || isIpv6(bare)) return leaf.checkIP(bare) !== undefined;
   // Browsers have long stopped to look at the common name where there are alternative names, and without any refuse it.
   return subjectAltNames(leaf).length > 0 && candidate.names.some((name) => dnsNameCovers(name, host));
 }
