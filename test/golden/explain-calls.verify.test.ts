@@ -3,7 +3,9 @@ import t from 'tap';
 import { explainCase } from '../support/explain-calls.js';
 import { caseDirectories, goldenAreas } from './support.js';
 
-t.test('all cases', async (t) => {
+t.setTimeout(600_000);
+
+t.test('all cases', { timeout: 600_000 }, async (t) => {
   let calls = 0;
   const differences: string[] = [];
   const directories = goldenAreas().flatMap(caseDirectories);
