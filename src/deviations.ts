@@ -215,7 +215,10 @@ export function listNotEmulated(): readonly NotEmulated[] {
     // What is in such a message is said with the message.
     if (status !== 'not emulated' || row.status !== 'not emulated') continue;
     const name = path.slice(path.lastIndexOf('.') + 1);
-    const id = message.name === kind || message.name.startsWith(`${kind}.`) ? `${message.name}.${name}` : `${kind} ${message.name}.${name}`;
+    const id =
+      message.name === kind || message.name.startsWith(`${kind}.`)
+        ? `${message.name}.${name}`
+        : `${kind} ${message.name}.${name}`;
     const found = byRow.get(row) ?? { entry: { id, code: FieldNotEmulated.code, envoy: note }, paths: [] };
     found.paths.push(kind === found.entry.id.split(/[ .]/, 1)[0] ? path : `${kind} ${path}`);
     byRow.set(row, found);
