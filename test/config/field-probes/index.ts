@@ -1,5 +1,7 @@
 // All probes.
+import { destinationRuleProbes } from './destination-rule.js';
+import { gatewayProbes } from './gateway.js';
 import type { Probe } from './probe.js';
 import { virtualServiceProbes } from './virtual-service.js';
 
-export const PROBES: readonly Probe[] = [...virtualServiceProbes];
+export const PROBES: readonly Probe[] = [...gatewayProbes, ...virtualServiceProbes, ...destinationRuleProbes];

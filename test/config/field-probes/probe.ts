@@ -106,7 +106,8 @@ export class Made {
     const meshConfig = mesh === undefined ? undefined : { file: 'mesh.yaml', text: mesh, named: true };
     const loaded = loadConfig([{ file: 'probe.yaml', text: yaml, named: true }], { meshConfig });
     const diagnostics: Diagnostic[] = [...loaded.diagnostics];
-    this.context = buildPushContext(loaded.store, GATEWAY_PROXY, {
+    const proxy = { ...GATEWAY_PROXY, locality: { region: 'eu', zone: 'eu-1', subZone: 'r1' } };
+    this.context = buildPushContext(loaded.store, proxy, {
       workloadCertificates: { certificateChain: '', privateKey: '', root: '' },
     });
     this.snapshot = translate(this.context, collect(diagnostics)).snapshot;
