@@ -1,5 +1,6 @@
 // DestinationRule: what each field decides. Spec destinations.md §1.1-1.6, §2, §7-10 and the sections named there.
-import { ADMIN, GATEWAY, indent, type Made, object, type Probe, SERVICES, V2, WEB } from './probe.js';
+import { TLS_TRANSPORT_SOCKET } from '../../../src/xds/index.js';
+import { ADMIN, GATEWAY, indent, type Made, object, type Probe, SERVICES, V2 } from './probe.js';
 
 const ROUTE = object(
   'VirtualService',
@@ -73,8 +74,8 @@ const hashPolicy = (made: Made): unknown => made.action?.hash_policy;
 const socket = (made: Made): unknown => made.cluster()?.transport_socket_matches?.at(-1)?.transport_socket;
 const tlsContext = (made: Made): unknown => made.cluster()?.transport_socket?.typed_config;
 const common = (made: Made): unknown => {
-  const found = made.cluster()?.transport_socket?.typed_config;
-  return found !== undefined && 'common_tls_context' in found ? found.common_tls_context : undefined;
+  const found = made.cluster()?.transport_socket;
+  return found?.name === TLS_TRANSPORT_SOCKET ? found.typed_config.common_tls_context : undefined;
 };
 
 export const destinationRuleProbes: readonly Probe[] = [
