@@ -1,12 +1,14 @@
 // DestinationRule: what each field decides. Spec destinations.md §1.1-1.6, §2, §7-10 and the sections named there.
 import { TLS_TRANSPORT_SOCKET } from '../../../src/xds/index.js';
-import { ADMIN, GATEWAY, indent, type Made, object, type Probe, SERVICES, V2 } from './probe.js';
+import { GATEWAY, indent, type Made, object, type Probe, SERVICES, V2, WEB } from './probe.js';
 
 const ROUTE = object(
   'VirtualService',
   'web',
   'hosts: ["*"]\ngateways: [gw]\nhttp: [{route: [{destination: {host: web, port: {number: 80}}}]}]',
 );
+
+const ROUTE_TO_V2 = ROUTE.replace('host: web,', 'host: web, subset: v2,');
 
 /** Endpoints in three places, seen from eu/eu-1/r1; their host is that of the rule. */
 const LOCALITIES = object(
@@ -31,19 +33,43 @@ function probe(paths: string | readonly string[], yaml: string, look: (made: Mad
   return { kind: 'DestinationRule', paths: relative, yaml, look, want };
 }
 
-/** Fields below spec.trafficPolicy of a rule for `web`. */
+const PORT_SETTINGS = /^(?:loadBalancer|connectionPool|outlierDetection|tls)\b/;
+
+/** Where a policy can stand, with what stands around it; the main cluster is the one that it is for. */
+const PLACES = [
+  { path: 'spec', around: (policies: string) => `trafficPolicy:\n${indent(policies, 2)}`, cluster: WEB },
+  {
+    path: 'spec.subsets[]',
+    around: (policies: string) => `subsets:\n- name: v2\n  trafficPolicy:\n${indent(policies, 4)}`,
+    cluster: V2,
+  },
+];
+
+/**
+ * Fields below a traffic policy of `web`: they do for a subset what they do for the service, and what they do for one
+ * port where they may stand there.
+ */
 function policy(
   fields: string | readonly string[],
   policies: string,
   look: (made: Made) => unknown,
   want: unknown,
-): Probe {
+): readonly Probe[] {
   const names = typeof fields === 'string' ? [fields] : fields;
-  return probe(
-    names.map((name) => `spec.trafficPolicy.${name}`),
-    `${SERVICES}${GATEWAY}${ROUTE}${rule(`host: web\ntrafficPolicy:\n${indent(policies, 2)}`)}`,
-    look,
-    want,
+  const forms = [{ inside: '', yaml: policies }];
+  if (names.every((name) => PORT_SETTINGS.test(name))) {
+    const yaml = `portLevelSettings:\n- port: {number: 80}\n${indent(policies, 2)}`;
+    forms.push({ inside: 'portLevelSettings[].', yaml });
+  }
+  return PLACES.flatMap(({ path, around, cluster }) =>
+    forms.map(({ inside, yaml }) => ({
+      kind: 'DestinationRule' as const,
+      paths: names.map((name) => `${path}.trafficPolicy.${inside}${name}`),
+      yaml: `${SERVICES}${GATEWAY}${cluster === V2 ? ROUTE_TO_V2 : ROUTE}${rule(`host: web\n${around(yaml)}`)}`,
+      cluster,
+      look,
+      want,
+    })),
   );
 }
 
@@ -140,7 +166,7 @@ export const destinationRuleProbes: readonly Probe[] = [
   ),
 
   // Settings of one port go over those of the rule (§2.6).
-  policy(
+  ...policy(
     [
       'portLevelSettings',
       'portLevelSettings[].port',
@@ -148,22 +174,25 @@ export const destinationRuleProbes: readonly Probe[] = [
       'portLevelSettings[].loadBalancer',
     ],
     'loadBalancer: {simple: RANDOM}\nportLevelSettings: [{port: {number: 81}, loadBalancer: {simple: ROUND_ROBIN}}]',
-    (made) => [made.cluster()?.lb_policy, made.cluster(ADMIN)?.lb_policy],
+    (made) => {
+      const main = made.cluster();
+      return [main?.lb_policy, made.cluster(main?.name.replace('|80|', '|81|'))?.lb_policy];
+    },
     ['RANDOM', undefined],
   ),
-  policy(
+  ...policy(
     'portLevelSettings[].connectionPool',
     'portLevelSettings: [{port: {number: 80}, connectionPool: {tcp: {connectTimeout: 3s}}}]',
     cluster,
     { connect_timeout: '3s' },
   ),
-  policy(
+  ...policy(
     'portLevelSettings[].outlierDetection',
     'portLevelSettings: [{port: {number: 80}, outlierDetection: {interval: 3s}}]',
     outlier,
     { interval: '3s' },
   ),
-  policy(
+  ...policy(
     'portLevelSettings[].tls',
     'portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE, sni: a.example}}]',
     tlsContext,
@@ -173,14 +202,16 @@ export const destinationRuleProbes: readonly Probe[] = [
   ),
 
   // Load balancing (§8).
-  policy(['loadBalancer', 'loadBalancer.simple'], 'loadBalancer: {simple: RANDOM}', cluster, { lb_policy: 'RANDOM' }),
-  policy(
+  ...policy(['loadBalancer', 'loadBalancer.simple'], 'loadBalancer: {simple: RANDOM}', cluster, {
+    lb_policy: 'RANDOM',
+  }),
+  ...policy(
     ['loadBalancer.consistentHash', 'loadBalancer.consistentHash.httpHeaderName'],
     'loadBalancer: {consistentHash: {httpHeaderName: x-user}}',
     (made) => [hashPolicy(made), made.cluster()?.lb_policy],
     [[{ header: { header_name: 'x-user' } }], 'RING_HASH'],
   ),
-  policy(
+  ...policy(
     [
       'loadBalancer.consistentHash.httpCookie',
       'loadBalancer.consistentHash.httpCookie.name',
@@ -194,28 +225,31 @@ export const destinationRuleProbes: readonly Probe[] = [
     hashPolicy,
     [{ cookie: { name: 'user', path: '/shop', ttl: '90s', attributes: [{ name: 'SameSite', value: 'Strict' }] } }],
   ),
-  policy('loadBalancer.consistentHash.useSourceIp', 'loadBalancer: {consistentHash: {useSourceIp: true}}', hashPolicy, [
-    { connection_properties: { source_ip: true } },
-  ]),
-  policy(
+  ...policy(
+    'loadBalancer.consistentHash.useSourceIp',
+    'loadBalancer: {consistentHash: {useSourceIp: true}}',
+    hashPolicy,
+    [{ connection_properties: { source_ip: true } }],
+  ),
+  ...policy(
     'loadBalancer.consistentHash.httpQueryParameterName',
     'loadBalancer: {consistentHash: {httpQueryParameterName: user}}',
     hashPolicy,
     [{ query_parameter: { name: 'user' } }],
   ),
-  policy(
+  ...policy(
     ['loadBalancer.consistentHash.ringHash', 'loadBalancer.consistentHash.ringHash.minimumRingSize'],
     'loadBalancer: {consistentHash: {useSourceIp: true, ringHash: {minimumRingSize: 2048}}}',
     cluster,
     { lb_policy: 'RING_HASH', ring_hash_lb_config: { minimum_ring_size: '2048' } },
   ),
-  policy(
+  ...policy(
     ['loadBalancer.consistentHash.maglev', 'loadBalancer.consistentHash.maglev.tableSize'],
     'loadBalancer: {consistentHash: {useSourceIp: true, maglev: {tableSize: 251}}}',
     cluster,
     { lb_policy: 'MAGLEV', maglev_lb_config: { table_size: '251' } },
   ),
-  policy(
+  ...policy(
     'loadBalancer.consistentHash.minimumRingSize',
     'loadBalancer: {consistentHash: {useSourceIp: true, minimumRingSize: 4096}}',
     cluster,
@@ -247,34 +281,34 @@ export const destinationRuleProbes: readonly Probe[] = [
   ]),
 
   // Connection pools and circuit breakers (§9).
-  policy(
+  ...policy(
     ['connectionPool', 'connectionPool.tcp', 'connectionPool.tcp.maxConnections'],
     'connectionPool: {tcp: {maxConnections: 7}}',
     thresholds,
     { max_connections: 7, max_pending_requests: 4294967295 },
   ),
-  policy('connectionPool.tcp.connectTimeout', 'connectionPool: {tcp: {connectTimeout: 250ms}}', cluster, {
+  ...policy('connectionPool.tcp.connectTimeout', 'connectionPool: {tcp: {connectTimeout: 250ms}}', cluster, {
     connect_timeout: '0.250s',
   }),
-  policy(
+  ...policy(
     ['connectionPool.tcp.tcpKeepalive', 'connectionPool.tcp.tcpKeepalive.time'],
     'connectionPool: {tcp: {tcpKeepalive: {time: 90s}}}',
     cluster,
     { upstream_connection_options: { tcp_keepalive: { keepalive_time: 90 } } },
   ),
-  policy('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', http, {
+  ...policy('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', http, {
     common_http_protocol_options: { idle_timeout: '5s' },
   }),
-  policy(
+  ...policy(
     ['connectionPool.http', 'connectionPool.http.http1MaxPendingRequests'],
     'connectionPool: {http: {http1MaxPendingRequests: 8}}',
     thresholds,
     { max_pending_requests: 8 },
   ),
-  policy('connectionPool.http.http2MaxRequests', 'connectionPool: {http: {http2MaxRequests: 9}}', thresholds, {
+  ...policy('connectionPool.http.http2MaxRequests', 'connectionPool: {http: {http2MaxRequests: 9}}', thresholds, {
     max_requests: 9,
   }),
-  policy(
+  ...policy(
     'connectionPool.http.maxRequestsPerConnection',
     'connectionPool: {http: {maxRequestsPerConnection: 3}}',
     http,
@@ -282,36 +316,38 @@ export const destinationRuleProbes: readonly Probe[] = [
       common_http_protocol_options: { max_requests_per_connection: 3 },
     },
   ),
-  policy('connectionPool.http.maxRetries', 'connectionPool: {http: {maxRetries: 2}}', thresholds, { max_retries: 2 }),
-  policy('connectionPool.http.idleTimeout', 'connectionPool: {http: {idleTimeout: 6s}}', http, {
+  ...policy('connectionPool.http.maxRetries', 'connectionPool: {http: {maxRetries: 2}}', thresholds, {
+    max_retries: 2,
+  }),
+  ...policy('connectionPool.http.idleTimeout', 'connectionPool: {http: {idleTimeout: 6s}}', http, {
     common_http_protocol_options: { idle_timeout: '6s' },
   }),
-  policy('connectionPool.http.h2UpgradePolicy', 'connectionPool: {http: {h2UpgradePolicy: UPGRADE}}', http, {
+  ...policy('connectionPool.http.h2UpgradePolicy', 'connectionPool: {http: {h2UpgradePolicy: UPGRADE}}', http, {
     explicit_http_config: { http2_protocol_options: {} },
   }),
-  policy('connectionPool.http.useClientProtocol', 'connectionPool: {http: {useClientProtocol: true}}', http, {
+  ...policy('connectionPool.http.useClientProtocol', 'connectionPool: {http: {useClientProtocol: true}}', http, {
     use_downstream_protocol_config: { http2_protocol_options: {} },
     explicit_http_config: undefined,
   }),
-  policy(
+  ...policy(
     'connectionPool.http.maxConcurrentStreams',
     'connectionPool: {http: {h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 50}}',
     http,
     { explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 50 } } },
   ),
-  policy(['retryBudget', 'retryBudget.percent'], 'retryBudget: {percent: 30}', thresholds, {
+  ...policy(['retryBudget', 'retryBudget.percent'], 'retryBudget: {percent: 30}', thresholds, {
     retry_budget: { budget_percent: { value: 30 }, min_retry_concurrency: 3 },
   }),
-  policy('retryBudget.minRetryConcurrency', 'retryBudget: {minRetryConcurrency: 5}', thresholds, {
+  ...policy('retryBudget.minRetryConcurrency', 'retryBudget: {minRetryConcurrency: 5}', thresholds, {
     retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 5 },
   }),
-  policy(['proxyProtocol', 'proxyProtocol.version'], 'proxyProtocol: {version: V2}', socket, {
+  ...policy(['proxyProtocol', 'proxyProtocol.version'], 'proxyProtocol: {version: V2}', socket, {
     name: 'envoy.transport_sockets.upstream_proxy_protocol',
     typed_config: { config: { version: 'V2' }, transport_socket: { name: 'envoy.transport_sockets.raw_buffer' } },
   }),
 
   // Outlier detection (§10.1).
-  policy(
+  ...policy(
     ['outlierDetection', 'outlierDetection.consecutive5xxErrors'],
     'outlierDetection: {consecutive5xxErrors: 3}',
     outlier,
@@ -321,11 +357,11 @@ export const destinationRuleProbes: readonly Probe[] = [
       enforcing_success_rate: 0,
     },
   ),
-  policy('outlierDetection.consecutiveGatewayErrors', 'outlierDetection: {consecutiveGatewayErrors: 4}', outlier, {
+  ...policy('outlierDetection.consecutiveGatewayErrors', 'outlierDetection: {consecutiveGatewayErrors: 4}', outlier, {
     consecutive_gateway_failure: 4,
     enforcing_consecutive_gateway_failure: 100,
   }),
-  policy(
+  ...policy(
     'outlierDetection.splitExternalLocalOriginErrors',
     'outlierDetection: {splitExternalLocalOriginErrors: true}',
     outlier,
@@ -334,25 +370,25 @@ export const destinationRuleProbes: readonly Probe[] = [
       enforcing_local_origin_success_rate: 0,
     },
   ),
-  policy(
+  ...policy(
     'outlierDetection.consecutiveLocalOriginFailures',
     'outlierDetection: {splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 6}',
     outlier,
     { consecutive_local_origin_failure: 6, enforcing_consecutive_local_origin_failure: 100 },
   ),
-  policy('outlierDetection.interval', 'outlierDetection: {interval: 2s}', outlier, { interval: '2s' }),
-  policy('outlierDetection.baseEjectionTime', 'outlierDetection: {baseEjectionTime: 45s}', outlier, {
+  ...policy('outlierDetection.interval', 'outlierDetection: {interval: 2s}', outlier, { interval: '2s' }),
+  ...policy('outlierDetection.baseEjectionTime', 'outlierDetection: {baseEjectionTime: 45s}', outlier, {
     base_ejection_time: '45s',
   }),
-  policy('outlierDetection.maxEjectionPercent', 'outlierDetection: {maxEjectionPercent: 50}', outlier, {
+  ...policy('outlierDetection.maxEjectionPercent', 'outlierDetection: {maxEjectionPercent: 50}', outlier, {
     max_ejection_percent: 50,
   }),
-  policy('outlierDetection.minHealthPercent', 'outlierDetection: {minHealthPercent: 40}', cluster, {
+  ...policy('outlierDetection.minHealthPercent', 'outlierDetection: {minHealthPercent: 40}', cluster, {
     common_lb_config: { healthy_panic_threshold: { value: 40 } },
   }),
 
   // TLS to the upstream (§7).
-  policy(
+  ...policy(
     ['tls', 'tls.mode'],
     'tls: {mode: SIMPLE}',
     (made) => [made.cluster()?.transport_socket?.name, http(made), common(made)],
@@ -362,23 +398,23 @@ export const destinationRuleProbes: readonly Probe[] = [
       { combined_validation_context: { validation_context_sds_secret_config: { name: 'file-root:system' } } },
     ],
   ),
-  policy(
+  ...policy(
     ['tls.clientCertificate', 'tls.privateKey'],
     'tls: {mode: MUTUAL, clientCertificate: /c.pem, privateKey: /k.pem}',
     common,
     { tls_certificate_sds_secret_configs: [{ name: 'file-cert:/c.pem~/k.pem' }] },
   ),
-  policy('tls.caCertificates', 'tls: {mode: SIMPLE, caCertificates: /ca.pem}', common, {
+  ...policy('tls.caCertificates', 'tls: {mode: SIMPLE, caCertificates: /ca.pem}', common, {
     combined_validation_context: { validation_context_sds_secret_config: { name: 'file-root:/ca.pem' } },
   }),
-  policy('tls.caCrl', 'tls: {mode: SIMPLE, caCertificates: /ca.pem, caCrl: /crl.pem}', common, {
+  ...policy('tls.caCrl', 'tls: {mode: SIMPLE, caCertificates: /ca.pem, caCrl: /crl.pem}', common, {
     combined_validation_context: { default_validation_context: { crl: { filename: '/crl.pem' } } },
   }),
-  policy('tls.credentialName', 'tls: {mode: MUTUAL, credentialName: partner}', common, {
+  ...policy('tls.credentialName', 'tls: {mode: MUTUAL, credentialName: partner}', common, {
     tls_certificate_sds_secret_configs: [{ name: 'kubernetes://partner' }],
     combined_validation_context: { validation_context_sds_secret_config: { name: 'kubernetes://partner-cacert' } },
   }),
-  policy(
+  ...policy(
     'tls.subjectAltNames',
     'tls: {mode: SIMPLE, subjectAltNames: [a.example]}',
     (made) => [common(made), http(made)],
@@ -391,11 +427,11 @@ export const destinationRuleProbes: readonly Probe[] = [
       { upstream_http_protocol_options: { auto_sni: true, auto_san_validation: undefined } },
     ],
   ),
-  policy('tls.sni', 'tls: {mode: SIMPLE, sni: a.example}', (made) => [tlsContext(made), http(made)], [
+  ...policy('tls.sni', 'tls: {mode: SIMPLE, sni: a.example}', (made) => [tlsContext(made), http(made)], [
     { sni: 'a.example' },
     undefined,
   ]),
-  policy(
+  ...policy(
     'tls.insecureSkipVerify',
     'tls: {mode: SIMPLE, insecureSkipVerify: true}',
     (made) => [common(made), http(made)],

@@ -32,6 +32,8 @@ export interface Probe {
   readonly yaml: string;
   /** MeshConfig beside the YAML. */
   readonly mesh?: string;
+  /** The cluster that it looks at where it names none; `WEB` if absent. */
+  readonly cluster?: string;
   /** What the field decides. */
   readonly look: (made: Made) => unknown;
   /** Its right value: objects are compared by the keys that are written here, everything else exactly. */
@@ -40,7 +42,6 @@ export interface Probe {
 
 export const WEB = 'outbound|80||web.apps.svc.cluster.local';
 export const V2 = 'outbound|80|v2|web.apps.svc.cluster.local';
-export const ADMIN = 'outbound|81||web.apps.svc.cluster.local';
 
 /** `Service/apps/web` with an http port and one endpoint; `other` and `api` are as it. */
 export const SERVICES: string = ['web', 'other', 'api']
@@ -101,8 +102,10 @@ export class Made {
   readonly snapshot: Snapshot;
   readonly context: PushContext;
   readonly diagnostics: readonly Diagnostic[];
+  private readonly mainCluster: string;
 
-  constructor(yaml: string, mesh: string | undefined) {
+  constructor({ yaml, mesh, cluster }: Pick<Probe, 'yaml' | 'mesh' | 'cluster'>) {
+    this.mainCluster = cluster ?? WEB;
     const meshConfig = mesh === undefined ? undefined : { file: 'mesh.yaml', text: mesh, named: true };
     const loaded = loadConfig([{ file: 'probe.yaml', text: yaml, named: true }], { meshConfig });
     const diagnostics: Diagnostic[] = [...loaded.diagnostics];
@@ -179,16 +182,16 @@ export class Made {
     );
   }
 
-  cluster(name = WEB): Cluster | undefined {
+  cluster(name = this.mainCluster): Cluster | undefined {
     return this.snapshot.clusters.find((cluster) => cluster.name === name);
   }
 
-  endpoints(name = WEB): readonly Endpoint[] | undefined {
+  endpoints(name = this.mainCluster): readonly Endpoint[] | undefined {
     return this.snapshot.endpoints[name];
   }
 
   /** `10.0.0.1:8080` and the like. */
-  addresses(name = WEB): readonly string[] | undefined {
+  addresses(name = this.mainCluster): readonly string[] | undefined {
     return this.endpoints(name)?.map(({ address }) => address);
   }
 
@@ -199,7 +202,7 @@ export class Made {
 
 /** What a probe sees; throws where the configuration cannot be made at all. */
 export function lookAt(probe: Probe): unknown {
-  return probe.look(new Made(probe.yaml, probe.mesh));
+  return probe.look(new Made(probe));
 }
 
 /** Objects by the keys that are wanted (`undefined`: must be absent), everything else exactly. */
