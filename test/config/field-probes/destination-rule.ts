@@ -22,7 +22,6 @@ endpoints:
 - {address: 10.1.0.2, locality: us/us-1/r1, labels: {tier: silver}}
 - {address: 10.1.0.3, locality: asia/as-1/r1, labels: {tier: gold}}`,
 );
-const SPREAD = 'outbound|80||spread.example';
 
 function rule(spec: string, name = 'rule'): string {
   return object('DestinationRule', name, spec);
@@ -56,12 +55,8 @@ function policy(
   want: unknown,
 ): readonly Probe[] {
   const names = typeof fields === 'string' ? [fields] : fields;
-  const forms = [{ inside: '', yaml: policies }];
-  if (names.every((name) => PORT_SETTINGS.test(name))) {
-    const yaml = `portLevelSettings:\n- port: {number: 80}\n${indent(policies, 2)}`;
-    forms.push({ inside: 'portLevelSettings[].', yaml });
-  }
-  return PLACES.flatMap(({ path, around, cluster }) =>
+  const forms = formsOf(policies).slice(0, names.every((name) => PORT_SETTINGS.test(name)) ? 2 : 1);
+  const probes: Probe[] = PLACES.flatMap(({ path, around, cluster }) =>
     forms.map(({ inside, yaml }) => ({
       kind: 'DestinationRule' as const,
       paths: names.map((name) => `${path}.trafficPolicy.${inside}${name}`),
@@ -71,23 +66,66 @@ function policy(
       want,
     })),
   );
+  // MeshConfig has these blocks as defaults (§2.6).
+  if (names.every((name) => /^(?:connectionPool|outlierDetection)\b/.test(name))) {
+    probes.push({
+      kind: 'MeshConfig',
+      paths: names.map((name) => `defaultTrafficPolicy.${name}`),
+      yaml: `${SERVICES}${GATEWAY}${ROUTE}`,
+      mesh: `defaultTrafficPolicy:\n${indent(policies, 2)}`,
+      look,
+      want,
+    });
+  }
+  return probes;
 }
 
 /** Which localities take part, and how: `[address, priority, weight of the locality]`. */
-function locality(fields: string | readonly string[], setting: string, want: unknown, outlier = true): Probe {
+function locality(
+  fields: string | readonly string[],
+  setting: string,
+  want: unknown,
+  more = 'outlierDetection: {}',
+): readonly Probe[] {
   const names = typeof fields === 'string' ? [fields] : fields;
-  return probe(
-    names.map((name) => `spec.trafficPolicy.loadBalancer.localityLbSetting${name}`),
-    `${LOCALITIES}${rule(
-      `host: spread.example\ntrafficPolicy:\n  loadBalancer: {localityLbSetting: ${setting}}${outlier ? '\n  outlierDetection: {}' : ''}`,
-    )}`,
-    (made) =>
-      made
-        .endpoints(SPREAD)
-        ?.map(({ address, priority, localityWeight }) => [address, priority, localityWeight])
-        .sort(),
-    want,
+  const policies = `loadBalancer: {localityLbSetting: ${setting}}\n${more}`;
+  const look = (made: Made): unknown =>
+    made
+      .endpoints()
+      ?.map(({ address, priority, localityWeight }) => [address, priority, localityWeight])
+      .sort();
+  const probes: Probe[] = PLACES.flatMap(({ path, around, cluster }) =>
+    formsOf(policies).map(({ inside, yaml }) => ({
+      kind: 'DestinationRule' as const,
+      paths: names.map((name) => `${path}.trafficPolicy.${inside}loadBalancer.localityLbSetting${name}`),
+      yaml: `${LOCALITIES}${rule(`host: spread.example\n${around(yaml)}`)}`,
+      cluster: cluster.replace('web.apps.svc.cluster.local', 'spread.example'),
+      look,
+      want,
+    })),
   );
+  // MeshConfig has a default of it (§8.6).
+  return [
+    ...probes,
+    {
+      kind: 'MeshConfig',
+      paths: names.map((name) => `localityLbSetting${name}`),
+      yaml: `${LOCALITIES}${rule(`host: spread.example\ntrafficPolicy: {${more}}`)}`,
+      mesh: `localityLbSetting: ${setting}`,
+      cluster: 'outbound|80||spread.example',
+      look,
+      want,
+    },
+  ];
+}
+
+/** Policies as they are, and as those of port 80. */
+function formsOf(policies: string): readonly { readonly inside: string; readonly yaml: string }[] {
+  const yaml = `portLevelSettings:\n- port: {number: 80}\n${indent(policies, 2)}`;
+  return [
+    { inside: '', yaml: policies },
+    { inside: 'portLevelSettings[].', yaml },
+  ];
 }
 
 const cluster = (made: Made): unknown => made.cluster();
@@ -255,26 +293,26 @@ export const destinationRuleProbes: readonly Probe[] = [
     cluster,
     { ring_hash_lb_config: { minimum_ring_size: '4096' } },
   ),
-  locality(
+  ...locality(
     ['', '.distribute', '.distribute[].from', '.distribute[].to'],
     '{distribute: [{from: us/*, to: {"asia/*": 100}}, {from: eu/eu-1/*, to: {"us/*": 80, "eu/*": 20}}]}',
     [
       ['10.1.0.1:80', 0, 20],
       ['10.1.0.2:80', 0, 80],
     ],
-    false,
+    '',
   ),
-  locality(['.failover', '.failover[].from', '.failover[].to'], '{failover: [{from: eu, to: asia}]}', [
+  ...locality(['.failover', '.failover[].from', '.failover[].to'], '{failover: [{from: eu, to: asia}]}', [
     ['10.1.0.1:80', 0, 1],
     ['10.1.0.2:80', 2, 1],
     ['10.1.0.3:80', 1, 1],
   ]),
-  locality('.failoverPriority', '{failoverPriority: [tier=silver]}', [
+  ...locality('.failoverPriority', '{failoverPriority: [tier=silver]}', [
     ['10.1.0.1:80', 1, 1],
     ['10.1.0.2:80', 0, 1],
     ['10.1.0.3:80', 1, 1],
   ]),
-  locality('.enabled', '{enabled: false}', [
+  ...locality('.enabled', '{enabled: false}', [
     ['10.1.0.1:80', 0, undefined],
     ['10.1.0.2:80', 0, undefined],
     ['10.1.0.3:80', 0, undefined],

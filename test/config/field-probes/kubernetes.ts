@@ -244,31 +244,35 @@ const sliceProbes: readonly Probe[] = [
   ),
 ];
 
+/** An Endpoints object with one address in this list. */
+function endpointsObject(list: string, fields = ''): string {
+  return `${service()}${core('Endpoints', 'web', `subsets: [{${list}: [{ip: 10.0.0.1${fields}}], ports: [{name: http, port: 8080}]}]`)}`;
+}
+
 const endpointsProbes: readonly Probe[] = [
   ofEndpoints(
-    ['metadata', 'subsets', 'subsets[].addresses', 'subsets[].addresses[].ip', 'subsets[].ports'],
-    `${service()}${core('Endpoints', 'web', 'subsets: [{addresses: [{ip: 10.0.0.1}], ports: [{name: http, port: 8080}]}]')}`,
+    ['metadata', 'subsets', 'subsets[].ports', 'subsets[].ports[].name', 'subsets[].ports[].port'],
+    endpointsObject('addresses'),
     addresses,
     ['10.0.0.1:8080'],
   ),
-  ofEndpoints(
-    'subsets[].notReadyAddresses',
-    `${service()}${core('Endpoints', 'web', 'subsets: [{notReadyAddresses: [{ip: 10.0.0.1}], ports: [{name: http, port: 8080}]}]')}`,
-    endpoints,
-    [{ health: 'UNHEALTHY' }],
-  ),
-  ofEndpoints(
-    'subsets[].addresses[].nodeName',
-    `${service()}${core('Endpoints', 'web', 'subsets: [{addresses: [{ip: 10.0.0.1, nodeName: node-1}], ports: [{name: http, port: 8080}]}]')}${ON_NODE}`,
-    (made) => made.addresses(V2),
-    ['10.0.0.1:8080'],
-  ),
-  ofEndpoints(
-    'subsets[].addresses[].targetRef',
-    `${service()}${core('Endpoints', 'web', 'subsets: [{addresses: [{ip: 10.0.0.1, targetRef: {kind: Pod, name: web-0}}], ports: [{name: http, port: 8080}]}]')}${pod({})}${SUBSET}`,
-    (made) => made.addresses(V2),
-    ['10.0.0.1:8080'],
-  ),
+  ...['addresses', 'notReadyAddresses'].flatMap((list) => [
+    ofEndpoints([`subsets[].${list}`, `subsets[].${list}[].ip`], endpointsObject(list), endpoints, [
+      { address: '10.0.0.1:8080', health: list === 'addresses' ? 'HEALTHY' : 'UNHEALTHY' },
+    ]),
+    ofEndpoints(
+      `subsets[].${list}[].nodeName`,
+      endpointsObject(list, ', nodeName: node-1') + ON_NODE,
+      (made) => made.addresses(V2),
+      ['10.0.0.1:8080'],
+    ),
+    ofEndpoints(
+      ['', '.kind', '.name', '.namespace'].map((field) => `subsets[].${list}[].targetRef${field}`),
+      `${endpointsObject(list, ', targetRef: {kind: Pod, name: web-0, namespace: pods}')}${pod({}, 'pods/web-0')}${SUBSET}`,
+      (made) => made.addresses(V2),
+      ['10.0.0.1:8080'],
+    ),
+  ]),
 ];
 
 const PEM = '-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n';
@@ -345,7 +349,7 @@ const peerAuthenticationProbes: readonly Probe[] = [
     ['istio'],
   ),
   ofPeerAuthentication(
-    'spec.portLevelMtls',
+    ['spec.portLevelMtls', 'spec.portLevelMtls{}.mode'],
     `${MESH_POD}${peerAuthentication('some', 'selector: {matchLabels: {app: web}}\nportLevelMtls: {8080: {mode: DISABLE}}')}`,
     tlsModes,
     ['disabled'],

@@ -29,6 +29,12 @@ function probe(
   return { kind: 'MeshConfig', paths: typeof paths === 'string' ? [paths] : paths, yaml, mesh, look, want };
 }
 
+/** A field of the policy of routes that have none. */
+function retry(policy: string, field: string, want: unknown): Probe {
+  const paths = ['defaultHttpRetryPolicy', `defaultHttpRetryPolicy${field}`];
+  return probe(paths, `defaultHttpRetryPolicy: {${policy}}`, (made) => made.action?.retry_policy, want);
+}
+
 /** Fields of defaultConfig. */
 function proxy(
   paths: string | readonly string[],
@@ -98,15 +104,16 @@ export const meshConfigProbes: readonly Probe[] = [
     { lb_policy: 'LEAST_REQUEST' },
     SERVICES + object('DestinationRule', 'rule', 'host: web\ntrafficPolicy: {loadBalancer: {simple: RANDOM}}'),
   ),
-  probe(
-    'defaultHttpRetryPolicy',
-    'defaultHttpRetryPolicy: {attempts: 5, retryOn: reset}',
-    (made) => made.action?.retry_policy,
-    {
-      num_retries: 5,
-      retry_on: 'reset',
-    },
-  ),
+  retry('attempts: 5', '.attempts', { num_retries: 5, per_try_timeout: undefined }),
+  retry('attempts: 1, perTryTimeout: 2s', '.perTryTimeout', { per_try_timeout: '2s' }),
+  retry('attempts: 1, retryOn: reset', '.retryOn', { retry_on: 'reset' }),
+  retry('attempts: 1, retryRemoteLocalities: true', '.retryRemoteLocalities', {
+    retry_priority: { typed_config: { update_frequency: 2 } },
+  }),
+  retry('attempts: 1, retryIgnorePreviousHosts: false', '.retryIgnorePreviousHosts', {
+    retry_host_predicate: undefined,
+  }),
+  retry('attempts: 1, backoff: 100ms', '.backoff', { retry_back_off: { base_interval: '0.100s' } }),
   probe(
     'dnsRefreshRate',
     'dnsRefreshRate: 5s',
@@ -136,7 +143,7 @@ export const meshConfigProbes: readonly Probe[] = [
       path_with_escaped_slashes_action: 'UNESCAPE_AND_FORWARD',
     },
   ),
-  probe('tcpKeepalive', 'tcpKeepalive: {time: 60s}', cluster, {
+  probe(['tcpKeepalive', 'tcpKeepalive.time'], 'tcpKeepalive: {time: 60s}', cluster, {
     upstream_connection_options: { tcp_keepalive: { keepalive_time: 60 } },
   }),
   probe(
@@ -214,13 +221,13 @@ export const meshConfigProbes: readonly Probe[] = [
     server_header_transformation: 'PASS_THROUGH',
   }),
   proxy(
-    '.proxyHeaders.attemptCount',
+    ['.proxyHeaders.attemptCount', '.proxyHeaders.attemptCount.disabled'],
     '{proxyHeaders: {attemptCount: {disabled: true}}}',
     (made) => made.virtualHosts[0]?.include_request_attempt_count,
     undefined,
   ),
   proxy(
-    '.proxyHeaders.envoyDebugHeaders',
+    ['.proxyHeaders.envoyDebugHeaders', '.proxyHeaders.envoyDebugHeaders.disabled'],
     '{proxyHeaders: {envoyDebugHeaders: {disabled: true}}}',
     (made) => made.manager?.http_filters.at(-1),
     {
@@ -236,9 +243,14 @@ export const meshConfigProbes: readonly Probe[] = [
       append_x_forwarded_host: true,
     },
   ),
-  proxy('.proxyHeaders.xForwardedPort', '{proxyHeaders: {xForwardedPort: {enabled: true}}}', manager, {
-    append_x_forwarded_port: true,
-  }),
+  proxy(
+    ['.proxyHeaders.xForwardedPort', '.proxyHeaders.xForwardedPort.enabled'],
+    '{proxyHeaders: {xForwardedPort: {enabled: true}}}',
+    manager,
+    {
+      append_x_forwarded_port: true,
+    },
+  ),
   proxy(['.connectionSettings', '.connectionSettings.profile'], '{connectionSettings: {profile: EDGE}}', manager, {
     stream_idle_timeout: '300s',
     merge_slashes: true,

@@ -1,7 +1,8 @@
 // VirtualService: what each field decides. Spec virtualservice.md §1 and the sections named there.
-import { GATEWAY, indent, type Made, object, type Probe, SERVICES, WEB } from './probe.js';
+import { GATEWAY, indent, type Made, object, type Probe, SERVICES, V2, WEB } from './probe.js';
 
 const OTHER = 'outbound|80||other.apps.svc.cluster.local';
+const OTHER_V2 = 'outbound|80|v2|other.apps.svc.cluster.local';
 const API = 'outbound|80||api.apps.svc.cluster.local';
 const TO_WEB = 'route: [{destination: {host: web, port: {number: 80}}}]';
 
@@ -34,6 +35,32 @@ function match(paths: string | readonly string[], condition: string, calls: Call
   return probe(paths, yaml, (made) => calls.map((call) => made.decide(call).route), want);
 }
 
+interface Form {
+  readonly exact: FormCase;
+  readonly prefix: FormCase;
+  readonly regex: FormCase;
+}
+
+/** What the form says, values that take the first route, and values that do not. */
+type FormCase = readonly [form: string, first: readonly string[], rest: readonly string[]];
+
+/** A field of type StringMatch in its three forms. */
+function matches(
+  field: string,
+  condition: (form: string) => string,
+  call: (value: string) => Calls[number],
+  { exact, prefix, regex }: Form,
+): readonly Probe[] {
+  return Object.entries({ exact, prefix, regex }).map(([form, [text, first, rest]]) =>
+    match(
+      [`match[].${field}.${form}`, `match[].${field.replace('{}', '')}`],
+      condition(`{${form}: "${text}"}`),
+      [...first, ...rest].map(call),
+      [...first.map(() => 'first'), ...rest.map(() => 'rest')],
+    ),
+  );
+}
+
 type Calls = readonly NonNullable<Parameters<Made['decide']>[0]>[];
 
 /** A VirtualService for TCP or TLS: `gateway` is the server, `routes` the lists of routes. */
@@ -60,6 +87,32 @@ const location = (made: Made): unknown => made.decide({ path: '/old/x?q=1', host
 const upstreamPath = (made: Made): unknown => made.decide({ path: '/old/x?q=1' }).upstreamRequest?.path;
 
 const HEADER_OPERATIONS = '{set: {x-s: one}, add: {x-a: two}, remove: [x-r]}';
+
+/** Operations at one level of a route to `web`; paths are those of the Headers. */
+function headerProbes(path: string, yaml: (operations: string) => string): readonly Probe[] {
+  const names = (side: string): readonly string[] =>
+    ['', `.${side}`, `.${side}.set`, `.${side}.add`, `.${side}.remove`].map((name) => path + name);
+  return [
+    probe(
+      names('request'),
+      yaml(`{request: ${HEADER_OPERATIONS}}`),
+      (made) => made.decide({ headers: { 'x-s': 'zero', 'x-a': 'zero', 'x-r': 'zero' } }).upstreamRequest,
+      { headersSet: { 'x-s': 'one', 'x-a': 'zero,two' }, headersRemoved: ['x-r'] },
+    ),
+    probe(names('response'), yaml(`{response: ${HEADER_OPERATIONS}}`), (made) => made.route, {
+      response_headers_to_add: [
+        { header: { key: 'x-s', value: 'one' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+        { header: { key: 'x-a', value: 'two' } },
+      ],
+      response_headers_to_remove: ['x-r'],
+    }),
+  ];
+}
+
+/** The fields of a Destination, which is `path`. */
+function destination(path: string): readonly string[] {
+  return ['', '.host', '.subset', '.port', '.port.number'].map((name) => path + name);
+}
 
 export const virtualServiceProbes: readonly Probe[] = [
   // The object and its tables.
@@ -108,32 +161,81 @@ export const virtualServiceProbes: readonly Probe[] = [
   match('match[].uri.prefix', 'uri: {prefix: /x}', [{ path: '/xyz' }, { path: '/y' }], ['first', 'rest']),
   match('match[].uri.regex', 'uri: {regex: "/[a-c]+"}', [{ path: '/abc' }, { path: '/abcd' }], ['first', 'rest']),
   match('match[].ignoreUriCase', 'uri: {exact: /x}, ignoreUriCase: true', [{ path: '/X' }], ['first']),
-  match('match[].scheme', 'scheme: {exact: https}', [{}], ['rest']),
-  match('match[].method', 'method: {exact: PUT}', [{ method: 'PUT' }, { method: 'POST' }], ['first', 'rest']),
-  match(
-    'match[].authority',
-    'authority: {prefix: "a.example.com:"}',
-    [{ host: 'a.example.com:8080' }, { host: 'a.example.com' }],
-    ['first', 'rest'],
+  ...matches(
+    'scheme',
+    (form) => `scheme: ${form}`,
+    (scheme) => ({ headers: { 'x-forwarded-proto': scheme } }),
+    {
+      exact: ['https', [], ['http']],
+      prefix: ['https', [], ['http']],
+      regex: ['http.', [], ['http']],
+    },
+  ),
+  ...matches(
+    'method',
+    (form) => `method: ${form}`,
+    (method) => ({ method }),
+    {
+      exact: ['PUT', ['PUT'], ['POST']],
+      prefix: ['P', ['PUT', 'POST'], ['GET']],
+      regex: ['P.T', ['PUT'], ['POST']],
+    },
+  ),
+  // With its port, and in the case of the request.
+  ...matches(
+    'authority',
+    (form) => `authority: ${form}`,
+    (host) => ({ host }),
+    {
+      exact: ['a.example.com:8080', ['a.example.com:8080'], ['a.example.com', 'A.example.com:8080']],
+      prefix: ['a.example.com:', ['a.example.com:8080'], ['a.example.com']],
+      regex: ['a[.].*:80', ['a.example.com:80'], ['a.example.com:8080']],
+    },
+  ),
+  ...matches(
+    'headers{}',
+    (form) => `headers: {x-user: ${form}}`,
+    (value) => ({ headers: value === '' ? {} : { 'x-user': value } }),
+    {
+      exact: ['jason', ['jason'], ['jasons', '']],
+      prefix: ['ja', ['jason'], ['tom', '']],
+      regex: ['j.*n', ['jason'], ['jasons', '']],
+    },
   ),
   match(
     'match[].headers',
-    'headers: {x-user: {regex: "j.*"}, x-any: {}}',
+    'headers: {x-user: {exact: jason}, x-any: {}}',
     [{ headers: { 'x-user': 'jason', 'x-any': '' } }, { headers: { 'x-user': 'jason' } }, {}],
     ['first', 'rest', 'rest'],
   ),
+  // The other way round: what the form matches goes to the rest, and a missing header does not.
+  ...matches(
+    'withoutHeaders{}',
+    (form) => `withoutHeaders: {x-user: ${form}}`,
+    (value) => ({ headers: value === '' ? {} : { 'x-user': value } }),
+    {
+      exact: ['jason', ['jasons', ''], ['jason']],
+      prefix: ['ja', ['tom', ''], ['jason']],
+      regex: ['j.*n', ['jasons', ''], ['jason']],
+    },
+  ),
   match(
     'match[].withoutHeaders',
-    'withoutHeaders: {x-user: {exact: jason}}',
-    [{ headers: { 'x-user': 'jason' } }, { headers: { 'x-user': 'tom' } }, {}],
-    ['rest', 'first', 'first'],
+    'withoutHeaders: {x-user: {}}',
+    [{ headers: { 'x-user': 'jason' } }, {}],
+    ['rest', 'first'],
   ),
-  match(
-    'match[].queryParams',
-    'queryParams: {v: {exact: "2"}}',
-    [{ path: '/?v=2' }, { path: '/?v=3' }, { path: '/' }],
-    ['first', 'rest', 'rest'],
+  ...matches(
+    'queryParams{}',
+    (form) => `queryParams: {v: ${form}}`,
+    (value) => ({ path: value === '' ? '/' : `/?v=${value}` }),
+    {
+      exact: ['2', ['2'], ['22', '']],
+      prefix: ['2', ['22'], ['12', '']],
+      regex: ['[0-9]+', ['22'], ['2a', '']],
+    },
   ),
+  match('match[].queryParams', 'queryParams: {v: {}}', [{ path: '/?v' }, { path: '/' }], ['first', 'rest']),
   match('match[].port', 'port: 8081', [{}], ['rest']),
   match('match[].gateways', 'gateways: [another]', [{}], ['rest']),
   match('match[].sourceLabels', 'sourceLabels: {app: client}', [{}], ['rest']),
@@ -173,40 +275,20 @@ export const virtualServiceProbes: readonly Probe[] = [
       cluster: WEB,
     },
   ),
-  probe(
-    [
-      'route[].headers',
-      'route[].headers.request',
-      'route[].headers.request.set',
-      'route[].headers.request.add',
-      'route[].headers.request.remove',
-    ],
-    route('', `route: [{destination: {host: web, port: {number: 80}}, headers: {request: ${HEADER_OPERATIONS}}}]`),
-    (made) => made.decide({ headers: { 'x-s': 'zero', 'x-a': 'zero', 'x-r': 'zero' } }).upstreamRequest,
-    { headersSet: { 'x-s': 'one', 'x-a': 'zero,two' }, headersRemoved: ['x-r'] },
+  ...headerProbes('route[].headers', (operations) =>
+    route('', `route: [{destination: {host: web, port: {number: 80}}, headers: ${operations}}]`),
   ),
+  ...headerProbes('headers', (operations) => route(`headers: ${operations}`)),
   probe(
-    [
-      'route[].headers.response',
-      'route[].headers.response.set',
-      'route[].headers.response.add',
-      'route[].headers.response.remove',
-    ],
-    route('', `route: [{destination: {host: web, port: {number: 80}}, headers: {response: ${HEADER_OPERATIONS}}}]`),
-    (made) => made.route,
-    {
-      response_headers_to_add: [
-        { header: { key: 'x-s', value: 'one' }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' },
-        { header: { key: 'x-a', value: 'two' } },
-      ],
-      response_headers_to_remove: ['x-r'],
-    },
-  ),
-  field(
-    'headers',
-    `headers: {request: ${HEADER_OPERATIONS}, response: {remove: [x-r]}}`,
-    (made) => [made.decide({ headers: { 'x-r': '1' } }).upstreamRequest, made.route?.response_headers_to_remove],
-    [{ headersSet: { 'x-s': 'one', 'x-a': 'two' }, headersRemoved: ['x-r'] }, ['x-r']],
+    // Of one of several: they go with the choice (§14.3).
+    'route[].headers',
+    route(
+      '',
+      `route: [{destination: {host: web, port: {number: 80}}, weight: 1, headers: {request: ${HEADER_OPERATIONS}}}, {destination: {host: other, port: {number: 80}}, weight: 1}]`,
+    ),
+    (made) =>
+      [0.2, 0.8].map((random) => made.decide({ random, headers: { 'x-r': '1' } }).upstreamRequest?.headersRemoved),
+    [['x-r'], []],
   ),
 
   // Answers without an upstream (§9.1, §9.2).
@@ -328,7 +410,7 @@ export const virtualServiceProbes: readonly Probe[] = [
     delay: { percentage: { numerator: 10 } },
   }),
   field(
-    ['fault.abort', 'fault.abort.httpStatus', 'fault.abort.percentage'],
+    ['fault.abort', 'fault.abort.httpStatus', 'fault.abort.percentage', 'fault.abort.percentage.value'],
     'fault: {abort: {httpStatus: 418, percentage: {value: 50}}}',
     (made) => [made.decide({ random: 0.4 }).status, made.decide({ random: 0.6 }).cluster],
     [418, WEB],
@@ -338,13 +420,15 @@ export const virtualServiceProbes: readonly Probe[] = [
   }),
 
   // Mirrors (§12).
-  field('mirror', 'mirror: {host: other, port: {number: 80}}', mirrors, [{ cluster: OTHER }]),
+  field(destination('mirror'), 'mirror: {host: other, subset: v2, port: {number: 80}}', mirrors, [
+    { cluster: OTHER_V2 },
+  ]),
   field(
-    ['mirrors', 'mirrors[].destination', 'mirrors[].percentage'],
-    'mirrors: [{destination: {host: other, port: {number: 80}}, percentage: {value: 10}}, {destination: {host: api, port: {number: 80}}}]',
+    ['mirrors', ...destination('mirrors[].destination'), 'mirrors[].percentage', 'mirrors[].percentage.value'],
+    'mirrors: [{destination: {host: other, subset: v2, port: {number: 80}}, percentage: {value: 10}}, {destination: {host: api, port: {number: 80}}}]',
     mirrors,
     [
-      { cluster: OTHER, runtime_fraction: { default_value: { numerator: 100000, denominator: 'MILLION' } } },
+      { cluster: OTHER_V2, runtime_fraction: { default_value: { numerator: 100000, denominator: 'MILLION' } } },
       { cluster: API, runtime_fraction: { default_value: { numerator: 100 } } },
     ],
   ),
@@ -354,14 +438,30 @@ export const virtualServiceProbes: readonly Probe[] = [
   field('mirror_percent', 'mirror: {host: other, port: {number: 80}}\nmirror_percent: 30', mirrors, [
     { runtime_fraction: { default_value: { numerator: 30 } } },
   ]),
-  field('mirrorPercentage', 'mirror: {host: other, port: {number: 80}}\nmirrorPercentage: {value: 0.5}', mirrors, [
-    { runtime_fraction: { default_value: { numerator: 5000, denominator: 'MILLION' } } },
-  ]),
+  field(
+    ['mirrorPercentage', 'mirrorPercentage.value'],
+    'mirror: {host: other, port: {number: 80}}\nmirrorPercentage: {value: 0.5}',
+    mirrors,
+    [{ runtime_fraction: { default_value: { numerator: 5000, denominator: 'MILLION' } } }],
+  ),
 
   // CORS (§13).
-  field(['corsPolicy', 'corsPolicy.allowOrigins'], 'corsPolicy: {allowOrigins: [{prefix: "https://a"}]}', cors, {
-    allow_origin_string_match: [{ prefix: 'https://a' }],
-  }),
+  field(
+    [
+      'corsPolicy',
+      'corsPolicy.allowOrigins',
+      ...['exact', 'prefix', 'regex'].map((form) => `corsPolicy.allowOrigins[].${form}`),
+    ],
+    'corsPolicy: {allowOrigins: [{exact: "https://a"}, {prefix: "https://b"}, {regex: "https://.*"}]}',
+    cors,
+    {
+      allow_origin_string_match: [
+        { exact: 'https://a' },
+        { prefix: 'https://b' },
+        { safe_regex: { regex: 'https://.*' } },
+      ],
+    },
+  ),
   field('corsPolicy.allowOrigin', 'corsPolicy: {allowOrigin: ["https://b"]}', cors, {
     allow_origin_string_match: [{ exact: 'https://b' }],
   }),
@@ -381,14 +481,14 @@ export const virtualServiceProbes: readonly Probe[] = [
       'spec.tls[].match',
       'spec.tls[].match[].sniHosts',
       'spec.tls[].route',
-      'spec.tls[].route[].destination',
+      ...destination('spec.tls[].route[].destination'),
     ],
     layer4(
       TLS_SERVER,
-      'tls: [{match: [{sniHosts: [b.example.com]}], route: [{destination: {host: web, port: {number: 80}}}]}]',
+      'tls: [{match: [{sniHosts: [b.example.com]}], route: [{destination: {host: web, subset: v2, port: {number: 80}}}]}]',
     ),
     (made) => [serverNames(made), tcpCluster(made)],
-    [[['b.example.com']], [WEB]],
+    [[['b.example.com']], [V2]],
   ),
   probe(
     'spec.tls[].match[].port',
@@ -428,10 +528,10 @@ export const virtualServiceProbes: readonly Probe[] = [
     ],
   ),
   probe(
-    ['spec.tcp', 'spec.tcp[].route', 'spec.tcp[].route[].destination'],
-    layer4(TCP_SERVER, 'tcp: [{route: [{destination: {host: web, port: {number: 80}}}]}]'),
+    ['spec.tcp', 'spec.tcp[].route', ...destination('spec.tcp[].route[].destination')],
+    layer4(TCP_SERVER, 'tcp: [{route: [{destination: {host: web, subset: v2, port: {number: 80}}}]}]'),
     tcpCluster,
-    [WEB],
+    [V2],
   ),
   probe(
     ['spec.tcp[].match', 'spec.tcp[].match[].port'],
@@ -451,5 +551,23 @@ export const virtualServiceProbes: readonly Probe[] = [
     ),
     tcpCluster,
     [OTHER],
+  ),
+  probe(
+    'spec.tcp[].route[].weight',
+    layer4(
+      TCP_SERVER,
+      'tcp: [{route: [{destination: {host: web, port: {number: 80}}, weight: 3}, {destination: {host: other, port: {number: 80}}, weight: 1}, {destination: {host: api, port: {number: 80}}}]}]',
+    ),
+    (made) => made.tcpProxies,
+    [
+      {
+        weighted_clusters: {
+          clusters: [
+            { name: WEB, weight: 3 },
+            { name: OTHER, weight: 1 },
+          ],
+        },
+      },
+    ],
   ),
 ];
