@@ -110,7 +110,7 @@ function locality(
     {
       kind: 'MeshConfig',
       paths: names.map((name) => `localityLbSetting${name}`),
-      yaml: `${LOCALITIES}${rule(`host: spread.example\ntrafficPolicy: {${more}}`)}`,
+      yaml: `${LOCALITIES}${more === '' ? '' : rule(`host: spread.example\ntrafficPolicy: {${more}}`)}`,
       mesh: `localityLbSetting: ${setting}`,
       cluster: 'outbound|80||spread.example',
       look,
