@@ -80,6 +80,21 @@ function policy(
   return probes;
 }
 
+/** A field of the policy of `web` that its TCP proxy takes. */
+function tcp(field: string, policies: string, want: unknown): Probe {
+  const server = '{port: {number: 9000, name: tcp, protocol: TCP}, hosts: ["*"]}';
+  const gateway = object('Gateway', 'gw', `selector: {istio: ingressgateway}\nservers: [${server}]`);
+  const routes = 'tcp: [{route: [{destination: {host: web, port: {number: 80}}}]}]';
+  const service = object('VirtualService', 'web', `hosts: ["*"]\ngateways: [gw]\n${routes}`);
+  return {
+    kind: 'DestinationRule',
+    paths: [`spec.trafficPolicy.${field}`],
+    yaml: `${SERVICES}${gateway}${service}${rule(`host: web\ntrafficPolicy:\n${indent(policies, 2)}`)}`,
+    look: (made) => made.tcpProxies[0],
+    want,
+  };
+}
+
 /** Which localities take part, and how: `[address, priority, weight of the locality]`. */
 function locality(
   fields: string | readonly string[],
@@ -478,4 +493,10 @@ export const destinationRuleProbes: readonly Probe[] = [
       { upstream_http_protocol_options: { auto_sni: true, auto_san_validation: undefined } },
     ],
   ),
+
+  // What a TCP proxy takes from the rule of its first destination (§8.3, §1.4).
+  tcp('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', { idle_timeout: '5s' }),
+  tcp('loadBalancer.consistentHash.useSourceIp', 'loadBalancer: {consistentHash: {useSourceIp: true}}', {
+    hash_policy: [{ source_ip: {} }],
+  }),
 ];
