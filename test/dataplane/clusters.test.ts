@@ -85,7 +85,11 @@ t.test('a reload keeps the clusters whose configuration did not change', async (
   const removed: string[] = [];
   first.get('more')?.onHostsRemoved?.((gone) => void removed.push(...gone.map(({ address }) => address)));
   const next = clusters(
-    [cluster('same', { ...outlier, originId: 7 }), cluster('more', outlier), cluster('changed', { lb_policy: 'RANDOM' })],
+    [
+      cluster('same', { ...outlier, originId: 7 }),
+      cluster('more', outlier),
+      cluster('changed', { lb_policy: 'RANDOM' }),
+    ],
     { same: hosts, more: [endpoint(1), { ...endpoint(2), weight: 2 }, endpoint(4)], changed: hosts },
     environment,
     {},
@@ -121,68 +125,71 @@ t.test('a reload keeps the clusters whose configuration did not change', async (
   next.close();
 });
 
-t.test('DNS: every record is a host, refreshed, kept on failure, gone when there is none; logical DNS is one', async (t) => {
-  const time = new ManualTime();
-  let answer: string[] | undefined = ['127.0.0.1', '127.0.0.2'];
-  const environment: Environment = {
-    ...loopbackEnvironment(time),
-    lookup: async () => {
-      if (answer === undefined) throw new Error('ESERVFAIL');
-      if (answer.length === 0) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
-      return answer.map((address) => ({ address, ttl: 5 }));
-    },
-  };
-  const named = (type: 'STRICT_DNS' | 'LOGICAL_DNS'): Cluster =>
-    cluster(type, {
-      type,
-      dns_refresh_rate: '60s',
-      respect_dns_ttl: true,
-      load_assignment: {
-        cluster_name: type,
-        endpoints: [
-          {
-            locality: {},
-            lb_endpoints: [
-              {
-                endpoint: { address: { socket_address: { address: 'up.example.com', port_value: 80 } } },
-                load_balancing_weight: 1,
-              },
-            ],
-          },
-        ],
+t.test(
+  'DNS: every record is a host, refreshed, kept on failure, gone when there is none; logical DNS is one',
+  async (t) => {
+    const time = new ManualTime();
+    let answer: string[] | undefined = ['127.0.0.1', '127.0.0.2'];
+    const environment: Environment = {
+      ...loopbackEnvironment(time),
+      lookup: async () => {
+        if (answer === undefined) throw new Error('ESERVFAIL');
+        if (answer.length === 0) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+        return answer.map((address) => ({ address, ttl: 5 }));
       },
-    });
-  const manager = clusters([named('STRICT_DNS'), named('LOGICAL_DNS')], {}, environment);
-  const addresses = (name: string): string[] => (manager.get(name)?.hosts ?? []).map(({ address }) => address);
-  await manager.ready?.();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.1:80', '127.0.0.2:80']);
-  t.same(addresses('LOGICAL_DNS'), ['127.0.0.1:80']);
-  const kept = manager.get('STRICT_DNS')?.hosts[1];
-  answer = ['127.0.0.2', '127.0.0.3'];
-  time.advance(5_000);
-  await settle();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80']);
-  t.equal(manager.get('STRICT_DNS')?.hosts[0], kept, 'the same host');
-  t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80']);
-  answer = undefined;
-  time.advance(5_000);
-  await settle();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80'], 'a failed refresh keeps them');
-  answer = [];
-  time.advance(59_000);
-  await settle();
-  t.equal(addresses('STRICT_DNS').length, 2, 'after a failure the refresh rate counts');
-  time.advance(1_000);
-  await settle();
-  t.same(addresses('STRICT_DNS'), [], 'a name without records has no hosts');
-  t.equal(manager.get('STRICT_DNS')?.chooseHost({}), undefined, 'UH');
-  t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80'], 'logical DNS keeps its last address');
-  answer = ['127.0.0.9'];
-  time.advance(60_000);
-  await settle();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.9:80'], 'and comes back');
-  manager.close();
-});
+    };
+    const named = (type: 'STRICT_DNS' | 'LOGICAL_DNS'): Cluster =>
+      cluster(type, {
+        type,
+        dns_refresh_rate: '60s',
+        respect_dns_ttl: true,
+        load_assignment: {
+          cluster_name: type,
+          endpoints: [
+            {
+              locality: {},
+              lb_endpoints: [
+                {
+                  endpoint: { address: { socket_address: { address: 'up.example.com', port_value: 80 } } },
+                  load_balancing_weight: 1,
+                },
+              ],
+            },
+          ],
+        },
+      });
+    const manager = clusters([named('STRICT_DNS'), named('LOGICAL_DNS')], {}, environment);
+    const addresses = (name: string): string[] => (manager.get(name)?.hosts ?? []).map(({ address }) => address);
+    await manager.ready?.();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.1:80', '127.0.0.2:80']);
+    t.same(addresses('LOGICAL_DNS'), ['127.0.0.1:80']);
+    const kept = manager.get('STRICT_DNS')?.hosts[1];
+    answer = ['127.0.0.2', '127.0.0.3'];
+    time.advance(5_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80']);
+    t.equal(manager.get('STRICT_DNS')?.hosts[0], kept, 'the same host');
+    t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80']);
+    answer = undefined;
+    time.advance(5_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80'], 'a failed refresh keeps them');
+    answer = [];
+    time.advance(59_000);
+    await settle();
+    t.equal(addresses('STRICT_DNS').length, 2, 'after a failure the refresh rate counts');
+    time.advance(1_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), [], 'a name without records has no hosts');
+    t.equal(manager.get('STRICT_DNS')?.chooseHost({}), undefined, 'UH');
+    t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80'], 'logical DNS keeps its last address');
+    answer = ['127.0.0.9'];
+    time.advance(60_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.9:80'], 'and comes back');
+    manager.close();
+  },
+);
 
 t.test('DNS: each name is asked after its own TTL', async (t) => {
   const time = new ManualTime();
@@ -192,7 +199,9 @@ t.test('DNS: each name is asked after its own TTL', async (t) => {
     random: () => 0.5,
     lookup: async (name) => {
       asked.push(name);
-      return name === 'slow.test' ? new Promise(() => {}) : [{ address: '127.0.0.1', ttl: name === 'zero.test' ? 0 : 2 }];
+      return name === 'slow.test'
+        ? new Promise(() => {})
+        : [{ address: '127.0.0.1', ttl: name === 'zero.test' ? 0 : 2 }];
     },
   };
   const target = (address: string) => ({

@@ -87,6 +87,8 @@ export interface UpstreamCluster {
   onClose?(listener: () => void): void;
   /** Called with hosts that have left a cluster that stays (EDS, DNS): their HTTP pools drain. */
   onHostsRemoved?(listener: (hosts: readonly Host[]) => void): void;
+  /** A connection has reached max_connection_duration (`upstream_cx_max_duration_reached`). */
+  countMaxDuration?(): void;
   /** Tells outlier detection what a request ended like: HTTP status, or a local failure. */
   report(
     host: Host,

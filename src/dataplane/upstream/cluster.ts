@@ -54,6 +54,7 @@ interface ClusterStats {
   readonly active: Counter;
   readonly connectFail: Counter;
   readonly connectTimeout: Counter;
+  readonly maxDuration: Counter;
   readonly noneHealthy: Counter;
   readonly requests: Counter;
   readonly members: Counter;
@@ -103,6 +104,7 @@ export class ClusterState implements UpstreamCluster {
       active: gauge(`${prefix}.upstream_cx_active`),
       connectFail: counter(`${prefix}.upstream_cx_connect_fail`),
       connectTimeout: counter(`${prefix}.upstream_cx_connect_timeout`),
+      maxDuration: counter(`${prefix}.upstream_cx_max_duration_reached`),
       noneHealthy: counter(`${prefix}.upstream_cx_none_healthy`),
       requests: counter(`${prefix}.upstream_rq_total`),
       members: gauge(`${prefix}.membership_total`),
@@ -200,6 +202,10 @@ export class ClusterState implements UpstreamCluster {
       else counters.error++;
     }
     this.detector?.report(host, outcome);
+  }
+
+  countMaxDuration(): void {
+    this.stats.maxDuration.value++;
   }
 
   onClose(listener: () => void): void {

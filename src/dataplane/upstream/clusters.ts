@@ -1,8 +1,9 @@
 // All clusters of a snapshot: created, carried over from the previous snapshot where Envoy would keep them, and their
 // endpoints and secrets brought up to date in place (what EDS and SDS do to a running Envoy).
-import { gauge, counter } from '../telemetry/stats.js';
+
 import type { Cluster, Endpoint, Snapshot } from '../../xds/index.js';
 import type { Environment } from '../environment.js';
+import { counter, gauge } from '../telemetry/stats.js';
 import { ClusterState } from './cluster.js';
 import type { ClusterManager, UpstreamCluster } from './cluster-manager.js';
 import { DnsResolver, staticEndpoints } from './dns-resolver.js';

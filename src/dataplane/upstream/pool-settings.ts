@@ -8,6 +8,8 @@ const DEFAULT_IDLE_TIMEOUT = 3_600_000;
 export interface PoolSettings {
   /** Milliseconds; 0 = never. */
   readonly idleTimeout: number;
+  /** Milliseconds after which a connection takes no more requests and ends when it is idle; 0 = never. */
+  readonly maxConnectionDuration: number;
   /** Requests after which a connection is closed; Infinity = no limit. */
   readonly maxRequestsPerConnection: number;
   /** Streams at a time on one HTTP/2 connection; Infinity = what the peer allows. */
@@ -27,6 +29,7 @@ export function readPoolSettings(cluster: Cluster): PoolSettings {
   const idle = common?.idle_timeout === undefined ? undefined : parseDuration(common.idle_timeout);
   return {
     idleTimeout: idle ?? DEFAULT_IDLE_TIMEOUT,
+    maxConnectionDuration: parseDuration(common?.max_connection_duration ?? '') ?? 0,
     maxRequestsPerConnection: common?.max_requests_per_connection || Number.POSITIVE_INFINITY,
     maxConcurrentStreams: http2?.max_concurrent_streams || Number.POSITIVE_INFINITY,
     namedByRequest: names?.auto_sni === true || names?.auto_san_validation === true,
