@@ -22,7 +22,12 @@ export interface TrafficPolicy extends Omit<PortTrafficPolicy, 'port'> {
   readonly portLevelSettings: readonly PortTrafficPolicy[];
   readonly tunnel?: { readonly protocol?: string; readonly targetHost: string; readonly targetPort: number };
   readonly proxyProtocol?: { readonly version: 'V1' | 'V2' };
-  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number };
+  readonly retryBudget?: {
+    readonly percent?: number;
+    readonly minRetryConcurrency?: number;
+    /** Milliseconds; 0 = what is under way now. */
+    readonly budgetInterval?: number;
+  };
 }
 
 export interface Subset {
@@ -35,6 +40,7 @@ export interface LoadBalancerSettings {
   readonly simple?: 'UNSPECIFIED' | 'LEAST_CONN' | 'RANDOM' | 'PASSTHROUGH' | 'ROUND_ROBIN' | 'LEAST_REQUEST';
   readonly consistentHash?: ConsistentHash;
   readonly localityLbSetting?: LocalityLbSetting;
+  readonly zoneAwareLbSetting?: ZoneAwareLbSetting;
   /** Milliseconds; the deprecated scalar form. */
   readonly warmupDurationSecs?: number;
   readonly warmup?: { readonly duration: number; readonly minimumPercent?: number; readonly aggression?: number };
@@ -62,6 +68,13 @@ export interface LocalityLbSetting {
   readonly failover: readonly { readonly from: string; readonly to: string }[];
   readonly failoverPriority: readonly string[];
   readonly enabled?: boolean;
+}
+
+/** Endpoints of the gateway's own region first; 1.31+. */
+export interface ZoneAwareLbSetting {
+  readonly enabled?: boolean;
+  readonly failover: readonly { readonly from: string; readonly to: string }[];
+  readonly failoverPriority: readonly string[];
 }
 
 export interface ConnectionPoolSettings {
@@ -95,6 +108,8 @@ export interface OutlierDetectionSettings {
   readonly baseEjectionTime?: number;
   readonly maxEjectionPercent?: number;
   readonly minHealthPercent?: number;
+  /** Statuses that are errors instead of 5xx; empty = 5xx. */
+  readonly outlierDetectionHttpErrorCodes: readonly number[];
 }
 
 export interface ClientTlsSettings {

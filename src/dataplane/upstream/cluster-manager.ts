@@ -72,6 +72,11 @@ export interface ConnectCallbacks {
   failed(failure: ConnectFailure): void;
 }
 
+/** What a request ended like: a status (of a gRPC call its own, mapped to HTTP), or a failure on our side. */
+export type RequestOutcome =
+  | { readonly status: number; readonly isGrpc?: boolean }
+  | { readonly local: 'connect_failed' | 'timeout' | 'reset' };
+
 export interface UpstreamCluster {
   readonly config: Cluster;
   readonly hosts: readonly Host[];
@@ -90,10 +95,7 @@ export interface UpstreamCluster {
   /** A connection has reached max_connection_duration (`upstream_cx_max_duration_reached`). */
   countMaxDuration?(): void;
   /** Tells outlier detection what a request ended like: HTTP status, or a local failure. */
-  report(
-    host: Host,
-    outcome: { readonly status: number } | { readonly local: 'connect_failed' | 'timeout' | 'reset' },
-  ): void;
+  report(host: Host, outcome: RequestOutcome): void;
 }
 
 export interface CircuitBreaker {

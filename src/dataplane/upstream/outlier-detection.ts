@@ -3,9 +3,7 @@
 import { type OutlierDetection, parseDuration } from '../../xds/index.js';
 import type { Environment, Timer } from '../environment.js';
 import { type Counter, counter, gauge } from '../telemetry/stats.js';
-import type { Host, UpstreamCluster } from './cluster-manager.js';
-
-type Outcome = Parameters<UpstreamCluster['report']>[1];
+import type { Host, RequestOutcome } from './cluster-manager.js';
 
 interface HostRecord {
   consecutive5xx: number;
@@ -59,7 +57,7 @@ export class OutlierDetector {
     this.overflow = counter(`${prefix}.outlier_detection.ejections_overflow`);
   }
 
-  report(host: Host, outcome: Outcome): void {
+  report(host: Host, outcome: RequestOutcome): void {
     // Streams may outlive their cluster.
     if (this.closed) return;
     const record = this.recordOf(host);
