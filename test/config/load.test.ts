@@ -370,7 +370,7 @@ check(
   `${istio('DestinationRule', 'host: a\ntrafficPolicy: {loadBalancer: {backendUtilization: {a: b}}}')}---\n${istio('ServiceEntry', 'hosts: [a.test]\naddresses: [10.0.0.1]', '{name: z, uid: u}')}`,
   {
     diagnostics: [
-      { code: 'PST0130', at: '6:32', says: 'spec.trafficPolicy.loadBalancer.backendUtilization is not emulated' },
+      { code: 'PST0130', at: '6:34', says: 'spec.trafficPolicy.loadBalancer.backendUtilization is not emulated' },
     ],
     objects: ['ServiceEntry/default/z', 'DestinationRule/default/x'],
   },
