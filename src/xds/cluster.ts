@@ -95,11 +95,11 @@ export interface HttpProtocolOptions {
   /** Exactly one of the two configs: explicit protocol, or the downstream's own. */
   readonly explicit_http_config?: {
     readonly http_protocol_options?: EmptyMessage;
-    readonly http2_protocol_options?: { readonly max_concurrent_streams?: number };
+    readonly http2_protocol_options?: Http2ProtocolOptions;
   };
   readonly use_downstream_protocol_config?: {
     readonly http_protocol_options?: EmptyMessage;
-    readonly http2_protocol_options?: { readonly max_concurrent_streams?: number };
+    readonly http2_protocol_options?: Http2ProtocolOptions;
   };
   readonly upstream_http_protocol_options?: { readonly auto_sni?: boolean; readonly auto_san_validation?: boolean };
   readonly outlier_detection?: { readonly error_matcher: MatchPredicate };
@@ -108,6 +108,11 @@ export interface HttpProtocolOptions {
     readonly max_requests_per_connection?: number;
     readonly max_connection_duration?: string;
   };
+}
+
+export interface Http2ProtocolOptions {
+  readonly max_concurrent_streams?: number;
+  readonly connection_keepalive?: { readonly interval: string; readonly timeout: string };
 }
 
 /** Of Envoy's match predicates those that name response statuses. */

@@ -1,7 +1,9 @@
 // DestinationRule policies that no recording shows, carried out live from YAML (spec destinations.md §4.1, §5.3, §8.7,
 // §9, §10.2).
+import http2 from 'node:http2';
+import net from 'node:net';
 import t from 'tap';
-import { counter } from '../../src/dataplane/telemetry/stats.js';
+import { counter, gauge } from '../../src/dataplane/telemetry/stats.js';
 import { loadConfig, startGateway } from '../../src/gateway.js';
 import { until } from '../support/data-plane.js';
 import { destination, EDGE, get, startNamedUpstream } from '../support/destination-gateway.js';
@@ -15,7 +17,7 @@ t.test('live', async (t) => {
     return found;
   };
   const ports = (...of: (typeof names)[number][]): number[] => of.map((name) => upstream(name).port);
-  const yaml = [
+  let yaml = [
     EDGE,
     destination('aged.test', ports('aged'), '{connectionPool: {tcp: {maxConnectionDuration: 150ms}}}'),
     destination(
@@ -30,6 +32,27 @@ t.test('live', async (t) => {
       'retries: {attempts: 1, retryOn: "503", backoff: 50ms}',
     ),
   ].join('');
+  const pings: number[] = [];
+  const deaf = net.createServer((socket) => {
+    // SETTINGS, and nothing ever again.
+    socket.write(Buffer.from('000000040000000000', 'hex'));
+    socket.on('data', (chunk) => {
+      if (chunk.includes(Buffer.from('0000080600', 'hex'))) pings.push(1);
+    });
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => deaf.listen(0, '127.0.0.1', resolve));
+  const answering = http2.createServer((_, response) => response.end('h2'));
+  answering.on('session', (session) => session.on('ping', () => pings.push(2)));
+  await new Promise<void>((resolve) => answering.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    deaf.close();
+    answering.close();
+  });
+  const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port;
+  const pinged =
+    '{connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 30ms, timeout: 500ms}}}}';
+  yaml += destination('deaf.test', [portOf(deaf)], pinged) + destination('answers.test', [portOf(answering)], pinged);
   const moving = (...of: (typeof names)[number][]): string => yaml + destination('moving.test', ports(...of), '');
   const source = { yaml: moving('left', 'stays') };
   const gateway = await startGateway({ config: [source] });
@@ -74,6 +97,15 @@ t.test('live', async (t) => {
     requests.length = 0;
     await Promise.all([1, 2, 3, 4].map(() => get(port, 'budget.test', '/503')));
     t.same(requests.sort(), [...Array(4).fill('GET /503 1'), ...Array(4).fill('GET /503 2')], 'each is retried');
+  });
+
+  await t.test('http2KeepAlive: a peer that does not answer a PING is given up', async (t) => {
+    const reset = 'upstream connect error or disconnect/reset before headers. reset reason: connection termination';
+    t.strictSame(await get(port, 'deaf.test'), { status: 503, body: reset });
+    t.same(pings, [1]);
+    t.equal((await get(port, 'answers.test')).body, 'h2');
+    await until(() => pings.length > 3, 'an answered PING is followed by another');
+    t.equal(gauge('cluster.outbound|80||answers.test;.upstream_cx_active').value, 1, 'and the connection lives on');
   });
 
   await t.test('connections to an endpoint that has left are closed', async (t) => {

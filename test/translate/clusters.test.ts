@@ -268,6 +268,15 @@ t.test('HTTP version and pools', (t) => {
   checkPolicy('keepalive: whole seconds', 'connectionPool: {tcp: {tcpKeepalive: {time: 7500ms, probes: 3}}}', {
     upstream_connection_options: { tcp_keepalive: { keepalive_probes: 3, keepalive_time: 7 } },
   });
+  checkPolicy(
+    'PING frames',
+    'connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 10s, timeout: 3s}}}',
+    protocolOptions({
+      explicit_http_config: {
+        http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '3s' } },
+      },
+    }),
+  );
   t.end();
 });
 

@@ -159,29 +159,21 @@ const tcpSettings: OptionalType<TcpSettings> = message<TcpSettings>('TCPSettings
   idleTimeout: emulated(plainDuration),
 });
 
-const http2KeepAlive: OptionalType<unknown> = message<{ readonly interval?: number; readonly timeout?: number }>(
-  'HTTPSettings.HTTP2KeepAlive',
-  { interval: emulated(duration), timeout: emulated(duration) },
-);
+const http2KeepAlive: OptionalType<NonNullable<HttpSettings['http2KeepAlive']>> = message<
+  NonNullable<HttpSettings['http2KeepAlive']>
+>('HTTPSettings.HTTP2KeepAlive', { interval: emulated(duration), timeout: emulated(duration) });
 
-const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>(
-  'HTTPSettings',
-  {
-    http1MaxPendingRequests: emulated(int32),
-    http2MaxRequests: emulated(int32),
-    maxRequestsPerConnection: emulated(int32),
-    maxRetries: emulated(int32),
-    idleTimeout: emulated(duration),
-    h2UpgradePolicy: emulated(enumeration('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE')),
-    useClientProtocol: emulated(bool),
-    maxConcurrentStreams: emulated(int32),
-  },
-  {
-    others: {
-      http2KeepAlive: notEmulated(http2KeepAlive, 'Envoy sends PING frames on its HTTP/2 connections to the upstream'),
-    },
-  },
-);
+const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>('HTTPSettings', {
+  http1MaxPendingRequests: emulated(int32),
+  http2MaxRequests: emulated(int32),
+  maxRequestsPerConnection: emulated(int32),
+  maxRetries: emulated(int32),
+  idleTimeout: emulated(duration),
+  h2UpgradePolicy: emulated(enumeration('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE')),
+  useClientProtocol: emulated(bool),
+  maxConcurrentStreams: emulated(int32),
+  http2KeepAlive: emulated(http2KeepAlive),
+});
 
 /** MeshConfig's defaultTrafficPolicy is made of this and the next. */
 export const connectionPool: OptionalType<ConnectionPoolSettings> = message<ConnectionPoolSettings>(

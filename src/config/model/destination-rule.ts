@@ -94,6 +94,8 @@ export interface ConnectionPoolSettings {
     readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
     readonly useClientProtocol?: boolean;
     readonly maxConcurrentStreams?: number;
+    /** Milliseconds both. */
+    readonly http2KeepAlive?: { readonly interval?: number; readonly timeout?: number };
   };
 }
 

@@ -94,6 +94,8 @@ export interface UpstreamCluster {
   onHostsRemoved?(listener: (hosts: readonly Host[]) => void): void;
   /** A connection has reached max_connection_duration (`upstream_cx_max_duration_reached`). */
   countMaxDuration?(): void;
+  /** An HTTP/2 PING was not answered in time (`http2.keepalive_timeout`). */
+  countKeepAliveTimeout?(): void;
   /** Tells outlier detection what a request ended like: HTTP status, or a local failure. */
   report(host: Host, outcome: RequestOutcome): void;
 }

@@ -55,6 +55,7 @@ interface ClusterStats {
   readonly connectFail: Counter;
   readonly connectTimeout: Counter;
   readonly maxDuration: Counter;
+  readonly keepAliveTimeout: Counter;
   readonly noneHealthy: Counter;
   readonly requests: Counter;
   readonly members: Counter;
@@ -106,6 +107,7 @@ export class ClusterState implements UpstreamCluster, Dialler {
       connectFail: counter(`${prefix}.upstream_cx_connect_fail`),
       connectTimeout: counter(`${prefix}.upstream_cx_connect_timeout`),
       maxDuration: counter(`${prefix}.upstream_cx_max_duration_reached`),
+      keepAliveTimeout: counter(`${prefix}.http2.keepalive_timeout`),
       noneHealthy: counter(`${prefix}.upstream_cx_none_healthy`),
       requests: counter(`${prefix}.upstream_rq_total`),
       members: gauge(`${prefix}.membership_total`),
@@ -214,6 +216,10 @@ export class ClusterState implements UpstreamCluster, Dialler {
     const { status } = outcome;
     if (!this.errorStatuses.has(status)) return { status: 200 };
     return status >= 502 && status <= 504 ? outcome : { status: 500 };
+  }
+
+  countKeepAliveTimeout(): void {
+    this.stats.keepAliveTimeout.value++;
   }
 
   countMaxDuration(): void {

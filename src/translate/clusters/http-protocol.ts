@@ -5,7 +5,12 @@ import type { ConnectionPoolSettings, TrafficPolicy } from '../../config/model/d
 import type { MeshConfig } from '../../config/model/mesh-config.js';
 import { isHttpProtocol, type Protocol } from '../../config/model/protocol.js';
 import { isHttp2 } from '../../registry/service-protocol.js';
-import { type HttpProtocolOptions, type MatchPredicate, renderDuration } from '../../xds/index.js';
+import {
+  type Http2ProtocolOptions,
+  type HttpProtocolOptions,
+  type MatchPredicate,
+  renderDuration,
+} from '../../xds/index.js';
 
 /** True when the cluster itself is set to HTTP/2 (the client's own version is another matter). */
 export function isHttp2Cluster(protocol: Protocol, policy: TrafficPolicy | undefined, mesh: MeshConfig): boolean {
@@ -37,8 +42,7 @@ export function httpProtocolOptions(
   const usesClientProtocol = pool?.http?.useClientProtocol === true;
   if (!http2 && !usesClientProtocol && common === undefined && upstream === undefined && errors === undefined)
     return undefined;
-  const streams = pool?.http?.maxConcurrentStreams ?? 0;
-  const http2Options = http2 && streams > 0 ? { max_concurrent_streams: streams } : {};
+  const http2Options = http2 ? http2ProtocolOptions(pool?.http) : {};
   return {
     ...(common === undefined ? {} : { common_http_protocol_options: common }),
     ...(upstream === undefined ? {} : { upstream_http_protocol_options: upstream }),
@@ -48,6 +52,17 @@ export function httpProtocolOptions(
       : {
           explicit_http_config: http2 ? { http2_protocol_options: http2Options } : { http_protocol_options: {} },
         }),
+  };
+}
+
+function http2ProtocolOptions(settings: ConnectionPoolSettings['http']): Http2ProtocolOptions {
+  const streams = settings?.maxConcurrentStreams ?? 0;
+  const { interval, timeout } = settings?.http2KeepAlive ?? {};
+  return {
+    ...(streams > 0 ? { max_concurrent_streams: streams } : {}),
+    ...(interval === undefined || timeout === undefined
+      ? {}
+      : { connection_keepalive: { interval: renderDuration(interval), timeout: renderDuration(timeout) } }),
   };
 }
 
