@@ -375,7 +375,8 @@ function configuredAddress({ at }: UpstreamSpec): { host: string; port: number }
   return { host: at.slice(0, colon), port: Number(at.slice(colon + 1)) };
 }
 
-function toUpstreamEntry(received: Received): UpstreamEntry {
+/** What an upstream saw as a recording has it. */
+export function toUpstreamEntry(received: Received): UpstreamEntry {
   switch (received.kind) {
     case 'http': {
       const { kind: _kind, ...entry } = received;
@@ -392,7 +393,8 @@ function toUpstreamEntry(received: Received): UpstreamEntry {
   }
 }
 
-function toLogEntry(info: StreamInfo): LogEntry {
+/** A finished stream as a recording has it. */
+export function toLogEntry(info: StreamInfo): LogEntry {
   const text = {
     flags: info.flags.join(','),
     details: info.details,
