@@ -84,7 +84,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
     io: true,
   },
-  'deviations.ts': { imports: [] },
+  'deviations.ts': { imports: ['config/', 'diagnostics/'] },
   'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
   'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
 };
@@ -92,6 +92,7 @@ const ROWS: Readonly<Record<string, Row>> = {
 // Packages have one owner too.
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config/', 'gateway/'],
+  xmlbuilder2: ['diagnostics/'],
   re2js: ['regex/'],
   selfsigned: ['certs/'],
   'http2-proxy': ['dataplane/router/'],

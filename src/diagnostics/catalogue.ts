@@ -231,6 +231,14 @@ export const FieldNotEmulated: MessageType = {
   explanation: 'Istio would act on this field and postern does not, so the real gateway may answer differently.',
 };
 
+export const RefusedField: MessageType = {
+  code: 'PST0701',
+  severity: 'error',
+  template: '{reason}',
+  explanation: 'The API has this field, and the webhook of istiod refuses every object that sets it.',
+  help: 'leave the field out',
+};
+
 export const ProxyConfigOfWorkload: MessageType = {
   code: 'PST0135',
   severity: 'warning',
