@@ -703,3 +703,5 @@ export const UnusedUpstreamMapping: MessageType = {
   explanation:
     'The service, port or subset of an --upstream mapping is spelled differently from every cluster, or no route leads to it.',
 };
+
+export * from './analysis-messages.js';
