@@ -45,7 +45,10 @@ export function indexObjects(objects: readonly WrittenObject[], gateway: Assumed
     const kind = KIND_OF.get(`${object.group}/${object.kind}`);
     if (kind === undefined || object.diagnostics.some(isUndecodable)) continue;
     let names = byName.get(kind);
-    if (names === undefined) byName.set(kind, (names = new Map()));
+    if (names === undefined) {
+      names = new Map();
+      byName.set(kind, names);
+    }
     const name = `${object.namespace}/${object.name}`;
     names.delete(name);
     names.set(name, object);
@@ -54,7 +57,10 @@ export function indexObjects(objects: readonly WrittenObject[], gateway: Assumed
   return {
     all: (kind) => {
       let list = lists.get(kind);
-      if (list === undefined) lists.set(kind, (list = inOrder([...(byName.get(kind)?.values() ?? [])])));
+      if (list === undefined) {
+        list = inOrder([...(byName.get(kind)?.values() ?? [])]);
+        lists.set(kind, list);
+      }
       return list;
     },
     find: (kind, namespace, name) => byName.get(kind)?.get(`${namespace}/${name}`),

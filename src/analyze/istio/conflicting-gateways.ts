@@ -67,7 +67,8 @@ function indexGateways(context: AnalysisContext): ReadonlyMap<number, readonly G
       const key = `${printedSelector}~${port}`;
       let group = groups.get(key);
       if (group === undefined) {
-        groups.set(key, (group = { selector, printedSelector, port, byGateway: new Map() }));
+        group = { selector, printedSelector, port, byGateway: new Map() };
+        groups.set(key, group);
         const list = byPort.get(port);
         if (list === undefined) byPort.set(port, [group]);
         else list.push(group);
@@ -110,7 +111,10 @@ const hostIndexes = new WeakMap<Group, ReadonlyMap<string, readonly KnownHosts[]
 /** Other Gateways of the group with one of the server's hosts, textually equal, on the same bind. */
 function conflictsIn(group: Group, gateway: WrittenObject, server: Field): readonly string[] {
   let index = hostIndexes.get(group);
-  if (index === undefined) hostIndexes.set(group, (index = indexHosts(group)));
+  if (index === undefined) {
+    index = indexHosts(group);
+    hostIndexes.set(group, index);
+  }
   const bind = server.get('bind').text();
   const found = new Set<WrittenObject>();
   for (const host of server.get('hosts').texts()) {

@@ -42,7 +42,10 @@ function checkProtocols(context: AnalysisContext, deployment: WrittenObject, ser
   for (const { service, port } of portsOf(services)) {
     const number = port.get('port').number();
     let known = ports.get(number);
-    if (known === undefined) ports.set(number, (known = { protocols: new Set(), services: [] }));
+    if (known === undefined) {
+      known = { protocols: new Set(), services: [] };
+      ports.set(number, known);
+    }
     known.protocols.add(port.get('protocol').text() || 'TCP');
     known.services.push(fullName(service));
   }
@@ -65,7 +68,10 @@ function checkTargetPorts(
     const written = port.get('targetPort').text();
     const target = written === '' || written === '0' ? String(number) : written;
     let known = targets.get(target);
-    if (known === undefined) targets.set(target, (known = new Map()));
+    if (known === undefined) {
+      known = new Map();
+      targets.set(target, known);
+    }
     known.set(number, fullName(service));
   }
   for (const [target, known] of targets) {

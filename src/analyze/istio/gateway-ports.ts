@@ -24,7 +24,10 @@ export const gatewayPorts: Analyzer = {
       }
       const printedSelector = printSelector(selector);
       let ports = portsByPods.get(printedSelector);
-      if (ports === undefined) portsByPods.set(printedSelector, (ports = servicePorts(context, pods)));
+      if (ports === undefined) {
+        ports = servicePorts(context, pods);
+        portsByPods.set(printedSelector, ports);
+      }
       for (const server of Field.of(gateway).get('spec', 'servers').items()) {
         const number = server.get('port', 'number');
         if (!server.get('port').isWritten || ports.has(number.number())) continue;
