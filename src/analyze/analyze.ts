@@ -2,19 +2,21 @@
 // §10.1 (order, collapsing), §10.2 (namespaces, suppression).
 import type { LoadResult } from '../config/load.js';
 import { compareText } from '../config/text-order.js';
-import type { WrittenObject } from '../config/written-object.js';
-import { createDiagnostic, type Diagnostic, type Severity } from '../diagnostics/diagnostic.js';
-import type { AnalysisContext, Analyzer } from './analyzer.js';
-import { ISTIO_ANALYZERS } from './analyzers.js';
+import { WrittenObject } from '../config/written-object.js';
+import { createDiagnostic, type Diagnostic, type MessageType, type Severity } from '../diagnostics/diagnostic.js';
+import type { AnalysisContext, Analyzer, FindingDetails, GatewayView, Parameters } from './analyzer.js';
+import { ANALYZERS } from './analyzers.js';
 import { Field } from './field.js';
 import { isSystemNamespace } from './istio/system-namespaces.js';
 import { type AssumedGateway, indexObjects, isAssumed } from './object-index.js';
+import { withoutRestated } from './restated.js';
 import { type Suppression, suppresses } from './suppression.js';
 
 /** What to analyze for, and what to leave out. */
 export interface AnalyzeOptions {
   /** The gateway whose Pod and Service are taken as given. */
-  readonly gateway: AssumedGateway;
+  readonly assumed: AssumedGateway;
+  readonly gateway: GatewayView;
   /** Now, in milliseconds. */
   readonly now: number;
   /** Findings of istioctl's analyzers on objects of other namespaces are hidden, as istioctl does; default: none are. */
@@ -22,7 +24,7 @@ export interface AnalyzeOptions {
   readonly suppressions?: readonly Suppression[] | undefined;
   /** Found elsewhere (translation), to be ordered and suppressed with the rest. */
   readonly others?: readonly Diagnostic[] | undefined;
-  /** Default: all of istioctl's. */
+  /** Default: all. */
   readonly analyzers?: readonly Analyzer[] | undefined;
 }
 
@@ -49,7 +51,12 @@ interface Finding {
 /** Analyzes what was loaded. Pure; user input never throws. */
 export function analyzeConfig(load: LoadResult, options: AnalyzeOptions): Analysis {
   const findings = runAnalyzers(load, options);
-  for (const diagnostic of [...load.diagnostics, ...(options.others ?? [])]) findings.push(loadFinding(diagnostic));
+  const others = [...load.diagnostics, ...(options.others ?? [])];
+  for (const diagnostic of withoutRestated(
+    others,
+    findings.map((found) => found.diagnostic),
+  ))
+    findings.push(placedFinding(diagnostic));
   const byName = new Map(load.objects.map((object) => [object.resource, object]));
   const diagnostics: Diagnostic[] = [];
   let hidden = 0;
@@ -63,29 +70,39 @@ export function analyzeConfig(load: LoadResult, options: AnalyzeOptions): Analys
 }
 
 function runAnalyzers(load: LoadResult, options: AnalyzeOptions): Finding[] {
-  const index = indexObjects(load.objects, options.gateway);
+  const index = indexObjects(load.objects, options.assumed);
   const findings: Finding[] = [];
   const context: AnalysisContext = {
     all: index.all,
     find: index.find,
     mesh: load.store.mesh,
+    gateway: options.gateway,
     now: options.now,
-    report(type, at, parameters, details = {}) {
-      const field = at instanceof Field ? at : Field.of(at);
-      const { object } = field;
-      if (isAssumed(object)) return;
-      const { printed, ...shown } = details;
-      const diagnostic = createDiagnostic(type, object.origin(field.span), parameters, shown);
-      const { line } = object.origin(printed?.isWritten === true ? printed.span : object.root);
-      findings.push(finding(diagnostic, `${object.file.name}:${line}) ${diagnostic.message}`));
+    report(type, at, parameters = {}, details = {}) {
+      const found = at instanceof WrittenObject ? Field.of(at) : at;
+      if (found instanceof Field) {
+        if (!isAssumed(found.object)) findings.push(fieldFinding(type, found, parameters, details));
+      } else {
+        const { printed: _, ...shown } = details;
+        findings.push(placedFinding(createDiagnostic(type, found, parameters, shown)));
+      }
     },
   };
-  for (const analyzer of options.analyzers ?? ISTIO_ANALYZERS) analyzer.analyze(context);
+  for (const analyzer of options.analyzers ?? ANALYZERS) analyzer.analyze(context);
   return findings;
 }
 
+function fieldFinding(type: MessageType, field: Field, parameters: Parameters, details: FindingDetails): Finding {
+  const { object } = field;
+  const { printed, ...shown } = details;
+  const diagnostic = createDiagnostic(type, object.origin(field.span), parameters, shown);
+  if (!type.code.startsWith('IST')) return placedFinding(diagnostic);
+  const { line } = object.origin(printed?.isWritten === true ? printed.span : object.root);
+  return finding(diagnostic, `${object.file.name}:${line}) ${diagnostic.message}`);
+}
+
 /** istioctl knows no line for what the webhook says, so that it goes by the text; the rest goes by its place. */
-function loadFinding(diagnostic: Diagnostic): Finding {
+function placedFinding(diagnostic: Diagnostic): Finding {
   const { code, origin, message } = diagnostic;
   const place = code.startsWith('IST') || origin === undefined ? '' : String(origin.line).padStart(8);
   return finding(diagnostic, `${place}) ${message}`);

@@ -2,6 +2,9 @@
 import type { MeshConfig } from '../config/model/mesh-config.js';
 import type { WrittenObject } from '../config/written-object.js';
 import type { DiagnosticDetails, MessageType } from '../diagnostics/diagnostic.js';
+import type { Origin, OriginTable } from '../diagnostics/origin.js';
+import type { PushContext } from '../registry/push-context.js';
+import type { Snapshot } from '../xds/index.js';
 import type { Field } from './field.js';
 
 /** API group of each kind that an analyzer may read. */
@@ -43,16 +46,30 @@ export interface FindingDetails extends DiagnosticDetails {
 
 export type Parameters = Readonly<Record<string, string | number>>;
 
+/** What the emulated gateway makes of the configuration: refused objects are not in it. */
+export interface GatewayView {
+  readonly push: PushContext;
+  /** As istiod would send it, without stubs and mappings. */
+  readonly snapshot: Snapshot;
+  readonly origins: OriginTable;
+}
+
 /** What an analyzer sees. */
 export interface AnalysisContext {
   /** All objects of a kind, by age, then name, then namespace. */
   all(kind: AnalyzedKind): readonly WrittenObject[];
   find(kind: AnalyzedKind, namespace: string, name: string): WrittenObject | undefined;
   readonly mesh: MeshConfig;
+  readonly gateway: GatewayView;
   /** Now, in milliseconds: certificates end. */
   readonly now: number;
   /** Says something of an object, at the smallest span. Nothing is said of the gateway that is assumed. */
-  report(type: MessageType, at: Field | WrittenObject, parameters?: Parameters, details?: FindingDetails): void;
+  report(
+    type: MessageType,
+    at: Field | WrittenObject | Origin | undefined,
+    parameters?: Parameters,
+    details?: FindingDetails,
+  ): void;
 }
 
 /** One analyzer. */

@@ -48,3 +48,8 @@ export const ISTIO_ANALYZERS: readonly Analyzer[] = [
   sidecars,
   subsetsOfVirtualServices,
 ];
+
+/** postern's own, under its codes: what the emulated gateway makes of the configuration. */
+export const OWN_ANALYZERS: readonly Analyzer[] = [];
+
+export const ANALYZERS: readonly Analyzer[] = [...ISTIO_ANALYZERS, ...OWN_ANALYZERS];
