@@ -1,6 +1,6 @@
 // Kubernetes' own kinds, as far as istiod reads them. Fields that only the rest of Kubernetes looks at have no effect
 // here; a Pod has too many of them to list, so what its rows do not name is passed over. Spec destinations.md §4, §5.
-import { emulated, message, noEffect, notEmulatedUnless, type Row } from '../decode/message.js';
+import { emulated, message, noEffect, type Row } from '../decode/message.js';
 import {
   anything,
   bool,
@@ -61,14 +61,10 @@ const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
     ports: emulated(list(servicePort)),
     publishNotReadyAddresses: emulated(bool, { otherwise: false }),
     trafficDistribution: emulated(string),
+    internalTrafficPolicy: emulated(enumeration('Cluster', 'Local')),
   },
   {
     others: {
-      internalTrafficPolicy: notEmulatedUnless(
-        'Cluster',
-        enumeration('Cluster', 'Local'),
-        'with Local istiod gives each gateway pod the endpoints of its own node alone',
-      ),
       ...elsewhere(
         'for load balancers and kube-proxy; a gateway sends to endpoints',
         'allocateLoadBalancerNodePorts',
