@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { certsCommand } from './certs-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
+import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
@@ -17,6 +18,7 @@ const program = new Command('postern')
   .version(version, '-V, --version')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
+  .addCommand(explainCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(certsCommand())

@@ -493,7 +493,7 @@ t.test('TLS origination', async (t) => {
 
 async function certificateNames(): Promise<string[]> {
   const { X509Certificate } = await import('node:crypto');
-  const { subjectAltNames } = await import('../../src/dataplane/transport-socket/certificate-facts.js');
+  const { subjectAltNames } = await import('../../src/decide/certificate-facts.js');
   return subjectAltNames(new X509Certificate(pem('upstream.pem'))).map(({ value }) => value);
 }
 
