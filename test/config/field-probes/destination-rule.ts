@@ -101,9 +101,10 @@ function locality(
   setting: string,
   want: unknown,
   more = 'outlierDetection: {}',
+  name = 'localityLbSetting',
 ): readonly Probe[] {
   const names = typeof fields === 'string' ? [fields] : fields;
-  const policies = `loadBalancer: {localityLbSetting: ${setting}}\n${more}`;
+  const policies = `loadBalancer: {${name}: ${setting}}\n${more}`;
   const look = (made: Made): unknown =>
     made
       .endpoints()
@@ -112,7 +113,7 @@ function locality(
   const probes: Probe[] = PLACES.flatMap(({ path, around, cluster }) =>
     formsOf(policies).map(({ inside, yaml }) => ({
       kind: 'DestinationRule' as const,
-      paths: names.map((name) => `${path}.trafficPolicy.${inside}loadBalancer.localityLbSetting${name}`),
+      paths: names.map((field) => `${path}.trafficPolicy.${inside}loadBalancer.${name}${field}`),
       yaml: `${LOCALITIES}${rule(`host: spread.example\n${around(yaml)}`)}`,
       cluster: cluster.replace('web.apps.svc.cluster.local', 'spread.example'),
       look,
@@ -124,14 +125,19 @@ function locality(
     ...probes,
     {
       kind: 'MeshConfig',
-      paths: names.map((name) => `localityLbSetting${name}`),
+      paths: names.map((field) => `${name}${field}`),
       yaml: `${LOCALITIES}${more === '' ? '' : rule(`host: spread.example\ntrafficPolicy: {${more}}`)}`,
-      mesh: `localityLbSetting: ${setting}`,
+      mesh: `${name}: ${setting}`,
       cluster: 'outbound|80||spread.example',
       look,
       want,
     },
   ];
+}
+
+/** As `locality`, without outlier detection. */
+function zoneAware(fields: string | readonly string[], setting: string, want: unknown): readonly Probe[] {
+  return locality(fields, setting, want, '', 'zoneAwareLbSetting');
 }
 
 /** Policies as they are, and as those of port 80. */
@@ -333,6 +339,44 @@ export const destinationRuleProbes: readonly Probe[] = [
     ['10.1.0.3:80', 0, undefined],
   ]),
 
+  ...zoneAware(['', '.failover', '.failover[].from', '.failover[].to'], '{failover: [{from: eu, to: asia}]}', [
+    ['10.1.0.1:80', 0, undefined],
+    ['10.1.0.2:80', 2, undefined],
+    ['10.1.0.3:80', 1, undefined],
+  ]),
+  ...zoneAware('.failoverPriority', '{failoverPriority: [tier=silver]}', [
+    ['10.1.0.1:80', 1, undefined],
+    ['10.1.0.2:80', 0, undefined],
+    ['10.1.0.3:80', 2, undefined],
+  ]),
+  ...zoneAware('.enabled', '{enabled: false}', [
+    ['10.1.0.1:80', 0, undefined],
+    ['10.1.0.2:80', 0, undefined],
+    ['10.1.0.3:80', 0, undefined],
+  ]),
+  ...policy(
+    [
+      'loadBalancer.warmup',
+      'loadBalancer.warmup.duration',
+      'loadBalancer.warmup.minimumPercent',
+      'loadBalancer.warmup.aggression',
+    ],
+    'loadBalancer: {warmup: {duration: 30s, minimumPercent: 5, aggression: 2}}',
+    cluster,
+    {
+      least_request_lb_config: {
+        slow_start_config: {
+          slow_start_window: '30s',
+          aggression: { default_value: 2 },
+          min_weight_percent: { value: 5 },
+        },
+      },
+    },
+  ),
+  ...policy('loadBalancer.warmupDurationSecs', 'loadBalancer: {warmupDurationSecs: 40s}', cluster, {
+    least_request_lb_config: { slow_start_config: { slow_start_window: '40s' } },
+  }),
+
   // Connection pools and circuit breakers (§9).
   ...policy(
     ['connectionPool', 'connectionPool.tcp', 'connectionPool.tcp.maxConnections'],
@@ -349,6 +393,9 @@ export const destinationRuleProbes: readonly Probe[] = [
     cluster,
     { upstream_connection_options: { tcp_keepalive: { keepalive_time: 90 } } },
   ),
+  ...policy('connectionPool.tcp.maxConnectionDuration', 'connectionPool: {tcp: {maxConnectionDuration: 60s}}', http, {
+    common_http_protocol_options: { max_connection_duration: '60s' },
+  }),
   ...policy('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', http, {
     common_http_protocol_options: { idle_timeout: '5s' },
   }),
@@ -388,6 +435,23 @@ export const destinationRuleProbes: readonly Probe[] = [
     http,
     { explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 50 } } },
   ),
+  ...policy(
+    [
+      'connectionPool.http.http2KeepAlive',
+      'connectionPool.http.http2KeepAlive.interval',
+      'connectionPool.http.http2KeepAlive.timeout',
+    ],
+    'connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 10s, timeout: 2s}}}',
+    http,
+    {
+      explicit_http_config: {
+        http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '2s' } },
+      },
+    },
+  ),
+  ...policy('retryBudget.budgetInterval', 'retryBudget: {budgetInterval: 10s}', thresholds, {
+    retry_budget: { budget_interval: '10s' },
+  }),
   ...policy(['retryBudget', 'retryBudget.percent'], 'retryBudget: {percent: 30}', thresholds, {
     retry_budget: { budget_percent: { value: 30 }, min_retry_concurrency: 3 },
   }),
@@ -439,6 +503,18 @@ export const destinationRuleProbes: readonly Probe[] = [
   ...policy('outlierDetection.minHealthPercent', 'outlierDetection: {minHealthPercent: 40}', cluster, {
     common_lb_config: { healthy_panic_threshold: { value: 40 } },
   }),
+  ...policy(
+    'outlierDetection.outlierDetectionHttpErrorCodes',
+    'outlierDetection: {outlierDetectionHttpErrorCodes: [404]}',
+    http,
+    {
+      outlier_detection: {
+        error_matcher: {
+          http_response_headers_match: { headers: [{ name: ':status', string_match: { exact: '404' } }] },
+        },
+      },
+    },
+  ),
 
   // TLS to the upstream (§7).
   ...policy(

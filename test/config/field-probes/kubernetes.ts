@@ -129,6 +129,15 @@ const serviceProbes: readonly Probe[] = [
     [{ health: 'HEALTHY' }],
   ),
   ofService(
+    // §4.1: endpoints of the gateway's own node alone.
+    'spec.internalTrafficPolicy',
+    service(', selector: {app: web}, internalTrafficPolicy: Local') +
+      pod({ spec: ', nodeName: node-1' }) +
+      pod({ spec: ', nodeName: node-2' }, 'web-1').replace('10.2.0.1', '10.2.0.2'),
+    addresses,
+    ['10.2.0.1:80'],
+  ),
+  ofService(
     // §8.6: failover without outlier detection; the endpoint of another zone is second to the one of eu/eu-1.
     'spec.trafficDistribution',
     service(', selector: {app: web}, trafficDistribution: PreferClose') +
