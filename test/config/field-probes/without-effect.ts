@@ -16,6 +16,7 @@ function layer4(section: string, fields: readonly string[], yaml: string): Inert
 }
 
 const L4_FIELDS = ['destinationSubnets', 'sourceLabels', 'sourceNamespace'];
+const ZONES = 'loadBalancer: {zoneAwareLbSetting: {enabled: true, minClusterSize: 3}}';
 const IGNORED_ERRORS = 'outlierDetection: {consecutiveErrors: 3}';
 
 export const WITHOUT_EFFECT: readonly Inert[] = [
@@ -48,6 +49,14 @@ export const WITHOUT_EFFECT: readonly Inert[] = [
       `${path}.portLevelSettings[].outlierDetection.consecutiveErrors`,
     ]),
     yaml: `${SERVICES}${object('DestinationRule', 'rule', `host: web\ntrafficPolicy: &policy {${IGNORED_ERRORS}, portLevelSettings: [{port: {number: 81}, ${IGNORED_ERRORS}}]}\nsubsets: [{name: v2, trafficPolicy: *policy}]`)}`,
+  },
+  {
+    kind: 'DestinationRule',
+    paths: ['spec.trafficPolicy', 'spec.subsets[].trafficPolicy'].flatMap((path) => [
+      `${path}.loadBalancer.zoneAwareLbSetting.minClusterSize`,
+      `${path}.portLevelSettings[].loadBalancer.zoneAwareLbSetting.minClusterSize`,
+    ]),
+    yaml: `${SERVICES}${object('DestinationRule', 'rule', `host: web\ntrafficPolicy: &policy {${ZONES}, portLevelSettings: [{port: {number: 81}, ${ZONES}}]}\nsubsets: [{name: v2, trafficPolicy: *policy}]`)}`,
   },
   {
     kind: 'ServiceEntry',
