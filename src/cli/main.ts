@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
 import { deviationsCommand } from './deviations-command.js';
+import { diffCommand } from './diff-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
 import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
@@ -23,6 +24,7 @@ const program = new Command('postern')
   .addCommand(analyzeCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
+  .addCommand(diffCommand())
   .addCommand(certsCommand())
   .addCommand(deviationsCommand())
   .addCommand(
