@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line: one file per command, exit codes in exit-codes.ts.
 import { Command, CommanderError } from 'commander';
+import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
@@ -19,6 +20,7 @@ const program = new Command('postern')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
   .addCommand(explainCommand())
+  .addCommand(analyzeCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(certsCommand())

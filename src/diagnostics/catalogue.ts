@@ -2,6 +2,8 @@
 // code is never reused.
 import type { MessageType } from './diagnostic.js';
 
+export * from './analysis-messages.js';
+
 // --- Loading (PST01xx): YAML, Kubernetes objects, structure. Texts of the API server. Spec validation.md §7, §8.
 
 export const YamlSyntax: MessageType = {
