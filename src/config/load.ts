@@ -23,8 +23,10 @@ import { LoadedResource } from './loaded-resource.js';
 import { loadMeshConfig, mergeMeshConfig, meshConfigMapText } from './mesh-config-source.js';
 import type { MeshConfig } from './model/mesh-config.js';
 import { type Kind, type Resource, resourceName } from './model/resource.js';
+import { judge, type Report } from './refusal.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
+import { askWebhook, type WebhookAnswer } from './validate/webhook.js';
 import { parseYaml } from './yaml/parse.js';
 import { entryOf, isNull, textOf, type YamlNode } from './yaml/tree.js';
 
@@ -71,6 +73,8 @@ export interface SkippedCounts {
 /** The store holds what is free of errors; the diagnostics say what is not. */
 export interface LoadResult {
   readonly store: Store;
+  /** Objects that a cluster would not have stored, as far as they can be read; in no store. */
+  readonly refused: readonly Resource[];
   readonly diagnostics: readonly Diagnostic[];
   readonly counts: LoadCounts;
 }
@@ -94,6 +98,7 @@ class Loader {
   private readonly diagnostics: Diagnostic[] = [];
   private readonly report: Reporter = collect(this.diagnostics);
   private readonly resources = new Map<string, LoadedResource>();
+  private readonly refused: LoadedResource[] = [];
   private documents = 0;
   private noKind = 0;
   private contracts = 0;
@@ -104,7 +109,6 @@ class Loader {
   }
 
   loadSource(source: Source): void {
-    const found = this.diagnostics.length;
     const file = new SourceFile(source.file, source.text);
     for (const document of parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
@@ -120,8 +124,6 @@ class Loader {
       }
       if (document.root !== undefined && !isNull(document.root)) this.loadDocument(document.root, file, source.named);
     }
-    // Decoders look at what is written before they miss what is not; people read from top to bottom.
-    for (const diagnostic of this.diagnostics.splice(found).sort(byPlace)) this.diagnostics.push(diagnostic);
   }
 
   private loadDocument(root: YamlNode, file: SourceFile, named: boolean): void {
@@ -171,7 +173,9 @@ class Loader {
     }
     const resource = this.nameOf(root, kind);
     if (KINDS_NOT_EMULATED.get(group)?.has(kind) === true) {
-      this.report(KindNotEmulated, file.origin(entryOf(root, 'kind')?.keySpan ?? root, resource), { kind, group });
+      const span = entryOf(root, 'kind')?.keySpan ?? root;
+      const said: Report = { type: KindNotEmulated, span, parameters: { kind, group }, details: {} };
+      this.tell(root, file, kind, [said], askWebhook(group, kind, root, this.defaultNamespace));
     } else if (definition !== undefined || isGroupOfIstio(group)) {
       const at = entryOf(root, definition === undefined ? 'kind' : 'apiVersion')?.value ?? root;
       this.report(UnknownKind, file.origin(at, resource), { kind, apiVersion }, { refusedBy: 'kind' });
@@ -181,31 +185,48 @@ class Loader {
   }
 
   private decode(root: YamlNode, file: SourceFile, definition: KindDefinition, apiVersion: string): void {
-    const name = this.nameOf(root, definition.kind);
-    let refused = false;
+    const found: Report[] = [];
     const context: DecodeContext = {
       strictness: 'strict',
-      report: (type, span, parameters, details) => {
-        if (type.severity === 'error') refused = true;
+      report: (type, span, parameters = {}, details = {}) => {
         const shown = definition.kind === 'Secret' ? withoutKeys(parameters) : parameters;
-        this.report(type, file.origin(span, name), shown, details);
+        found.push({ type, span, parameters: shown, details });
       },
     };
     const decoded = definition.root.read(root, Place.root(context));
     const written = decoded?.metadata;
     if (written !== undefined && written.name === undefined) {
-      context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root);
+      context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root, {}, { refusedBy: 'schema' });
     }
-    if (refused || decoded === undefined || written?.name === undefined) return;
-    this.add(
-      new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
-        name: written.name,
-        namespace: definition.namespaced ? (written.namespace ?? this.defaultNamespace) : '',
-        labels: written.labels,
-        annotations: written.annotations,
-        creationTimestamp: written.creationTimestamp ?? 0,
-      }),
-    );
+    const answer = askWebhook(definition.group, definition.kind, root, this.defaultNamespace);
+    const refused = this.tell(root, file, definition.kind, found, answer);
+    if (decoded === undefined || written?.name === undefined) return;
+    const resource = new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
+      name: written.name,
+      namespace: definition.namespaced ? (written.namespace ?? this.defaultNamespace) : '',
+      labels: written.labels,
+      annotations: written.annotations,
+      creationTimestamp: written.creationTimestamp ?? 0,
+    });
+    if (refused) this.refused.push(resource);
+    else this.add(resource);
+  }
+
+  /** Reports what a cluster would say of an object; true when it would not store it. */
+  private tell(
+    root: YamlNode,
+    file: SourceFile,
+    kind: string,
+    found: readonly Report[],
+    answer: WebhookAnswer | undefined,
+  ): boolean {
+    const name = this.nameOf(root, kind);
+    const objectSpan = entryOf(root, 'kind')?.value ?? root;
+    const verdict = judge(found, answer, objectSpan);
+    for (const { type, span, parameters, details } of verdict.reports) {
+      this.report(type, file.origin(span, name), parameters, details);
+    }
+    return verdict.refusedBy !== undefined;
   }
 
   /** 'Gateway/shop/public' of an object that may not be decodable. */
@@ -234,6 +255,7 @@ class Loader {
     for (const { kind } of resources) loadedByKind[kind] = (loadedByKind[kind] ?? 0) + 1;
     return {
       store: createStore(resources, mesh),
+      refused: this.refused,
       diagnostics: this.diagnostics,
       counts: {
         documents: this.documents,
@@ -274,10 +296,6 @@ function withoutKeys(parameters: Parameters = {}): Parameters {
 }
 
 type Parameters = Readonly<Record<string, string | number>>;
-
-function byPlace(a: Diagnostic, b: Diagnostic): number {
-  return (a.origin?.line ?? 0) - (b.origin?.line ?? 0) || (a.origin?.column ?? 0) - (b.origin?.column ?? 0);
-}
 
 interface TypeMeta {
   readonly apiVersion: string;

@@ -1,6 +1,7 @@
 // Messages: objects with named fields, declared as a table whose rows are checked against the model's types by the
 // compiler. A row says how the field is read and how far postern carries it out.
 import {
+  AllOfViolation,
   FieldNotEmulated,
   OneOfViolation,
   RequiredValue,
@@ -127,7 +128,7 @@ export function message<T extends object>(
         if (fallback === undefined) complete = false;
         else if (carried.has(key)) value[key] = fallback;
       }
-      for (const group of options.oneOf ?? []) checkOneOf(group, written, node, place);
+      checkGroups(options.oneOf ?? [], written, node, place);
       if (!complete) return undefined;
       // The compiler has compared the rows with T; here is the one place where that knowledge is used.
       const result = value as T;
@@ -198,9 +199,21 @@ function isZero(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-function checkOneOf(group: readonly string[], written: ReadonlySet<string>, node: YamlMap, place: Place): void {
+function checkGroups(
+  groups: readonly (readonly string[])[],
+  written: ReadonlySet<string>,
+  node: YamlMap,
+  place: Place,
+): void {
+  const broken = groups.filter((group) => checkOneOf(group, written, node, place));
+  // Two groups stand under an allOf in the schema, which then fails too.
+  if (broken.length > 0 && groups.length > 1) place.report(AllOfViolation, node, {}, { refusedBy: 'schema' });
+}
+
+/** True when more than one member is written. */
+function checkOneOf(group: readonly string[], written: ReadonlySet<string>, node: YamlMap, place: Place): boolean {
   const members = group.filter((member) => written.has(member));
-  if (members.length < 2) return;
+  if (members.length < 2) return false;
   const second = node.entries.find((entry) => entry.key === members[1]);
   const span = second === undefined ? node : second.keySpan;
   place.report(
@@ -209,4 +222,5 @@ function checkOneOf(group: readonly string[], written: ReadonlySet<string>, node
     { count: members.length },
     { refusedBy: 'schema', label: `only one of ${members.join(', ')} may be set` },
   );
+  return true;
 }
