@@ -27,6 +27,7 @@ import { judge, type Report } from './refusal.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
 import { askWebhook, type WebhookAnswer } from './validate/webhook.js';
+import { WrittenObject } from './written-object.js';
 import { parseYaml } from './yaml/parse.js';
 import { entryOf, isNull, textOf, type YamlNode } from './yaml/tree.js';
 
@@ -47,6 +48,8 @@ export interface LoadOptions {
   readonly meshConfig?: Source | undefined;
   /** Already decoded mesh settings, laid over everything. */
   readonly mesh?: MeshConfig | undefined;
+  /** Files that have not changed since the last load with this cache are taken from it. */
+  readonly cache?: LoadCache | undefined;
 }
 
 /** What became of the documents. */
@@ -73,10 +76,41 @@ export interface SkippedCounts {
 /** The store holds what is free of errors; the diagnostics say what is not. */
 export interface LoadResult {
   readonly store: Store;
-  /** Objects that a cluster would not have stored, as far as they can be read; in no store. */
-  readonly refused: readonly Resource[];
   readonly diagnostics: readonly Diagnostic[];
   readonly counts: LoadCounts;
+  /** Every object, also those that are refused or of no interest to a gateway, in the order of the sources. */
+  readonly objects: readonly WrittenObject[];
+}
+
+/** What became of one file; depends on nothing but the file. */
+interface LoadedFile {
+  readonly text: string;
+  readonly resources: readonly LoadedResource[];
+  readonly objects: readonly WrittenObject[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly documents: number;
+  readonly noKind: number;
+  readonly contracts: number;
+  readonly otherKinds: ReadonlyMap<string, number>;
+}
+
+/** Remembers files by name and content, so that loading again costs what has changed. */
+export class LoadCache {
+  private files = new Map<string, LoadedFile>();
+
+  /** @internal The file as it was loaded, or as `load` loads it now. */
+  file(key: string, text: string, load: () => LoadedFile): LoadedFile {
+    const known = this.files.get(key);
+    if (known?.text === text) return known;
+    const loaded = load();
+    this.files.set(key, loaded);
+    return loaded;
+  }
+
+  /** @internal Forgets files that are gone. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of this.files.keys()) if (!keys.has(key)) this.files.delete(key);
+  }
 }
 
 /**
@@ -88,27 +122,39 @@ export interface LoadResult {
  * An object with an error is left out of the store; the caller decides whether errors stop everything.
  */
 export function loadConfig(sources: readonly Source[], options: LoadOptions = {}): LoadResult {
-  const loader = new Loader(options.namespace ?? 'default');
-  for (const source of sources) loader.loadSource(source);
-  return loader.finish(options);
+  const namespace = options.namespace ?? 'default';
+  const assembly = new Assembly();
+  const keys = new Set<string>();
+  for (const source of sources) {
+    const load = (): LoadedFile => new FileLoader(source, namespace).load();
+    const key = `${namespace} ${source.named} ${source.file}`;
+    assembly.add(options.cache === undefined ? load() : options.cache.file(key, source.text, load));
+    keys.add(key);
+  }
+  options.cache?.keep(keys);
+  return assembly.finish(options);
 }
 
-class Loader {
+/** Reads one file. */
+class FileLoader {
+  private readonly source: Source;
   private readonly defaultNamespace: string;
   private readonly diagnostics: Diagnostic[] = [];
   private readonly report: Reporter = collect(this.diagnostics);
-  private readonly resources = new Map<string, LoadedResource>();
-  private readonly refused: LoadedResource[] = [];
+  private readonly resources: LoadedResource[] = [];
+  private readonly objects: WrittenObject[] = [];
   private documents = 0;
   private noKind = 0;
   private contracts = 0;
   private readonly otherKinds = new Map<string, number>();
 
-  constructor(defaultNamespace: string) {
+  constructor(source: Source, defaultNamespace: string) {
+    this.source = source;
     this.defaultNamespace = defaultNamespace;
   }
 
-  loadSource(source: Source): void {
+  load(): LoadedFile {
+    const { source } = this;
     const file = new SourceFile(source.file, source.text);
     for (const document of parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
@@ -124,6 +170,16 @@ class Loader {
       }
       if (document.root !== undefined && !isNull(document.root)) this.loadDocument(document.root, file, source.named);
     }
+    return {
+      text: source.text,
+      resources: this.resources,
+      objects: this.objects,
+      diagnostics: this.diagnostics,
+      documents: this.documents,
+      noKind: this.noKind,
+      contracts: this.contracts,
+      otherKinds: this.otherKinds,
+    };
   }
 
   private loadDocument(root: YamlNode, file: SourceFile, named: boolean): void {
@@ -158,7 +214,12 @@ class Loader {
       }
       return;
     }
+    const found = this.diagnostics.length;
     this.loadKind(root, file, { apiVersion, kind });
+    const { group } = splitApiVersion(apiVersion);
+    this.objects.push(
+      new WrittenObject({ kind, group, root, file }, this.defaultNamespace, this.diagnostics.slice(found)),
+    );
   }
 
   private loadKind(root: YamlNode, file: SourceFile, { apiVersion, kind }: TypeMeta): void {
@@ -200,16 +261,16 @@ class Loader {
     }
     const answer = askWebhook(definition.group, definition.kind, root, this.defaultNamespace);
     const refused = this.tell(root, file, definition.kind, found, answer);
-    if (decoded === undefined || written?.name === undefined) return;
-    const resource = new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
-      name: written.name,
-      namespace: definition.namespaced ? (written.namespace ?? this.defaultNamespace) : '',
-      labels: written.labels,
-      annotations: written.annotations,
-      creationTimestamp: written.creationTimestamp ?? 0,
-    });
-    if (refused) this.refused.push(resource);
-    else this.add(resource);
+    if (refused || decoded === undefined || written?.name === undefined) return;
+    this.resources.push(
+      new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
+        name: written.name,
+        namespace: definition.namespaced ? (written.namespace ?? this.defaultNamespace) : '',
+        labels: written.labels,
+        annotations: written.annotations,
+        creationTimestamp: written.creationTimestamp ?? 0,
+      }),
+    );
   }
 
   /** Reports what a cluster would say of an object; true when it would not store it. */
@@ -221,8 +282,7 @@ class Loader {
     answer: WebhookAnswer | undefined,
   ): boolean {
     const name = this.nameOf(root, kind);
-    const objectSpan = entryOf(root, 'kind')?.value ?? root;
-    const verdict = judge(found, answer, objectSpan);
+    const verdict = judge(found, answer, entryOf(root, 'kind')?.value ?? root);
     for (const { type, span, parameters, details } of verdict.reports) {
       this.report(type, file.origin(span, name), parameters, details);
     }
@@ -236,13 +296,36 @@ class Loader {
     const namespace = kind === 'Namespace' ? '' : `${wordOf(metadata, 'namespace') ?? this.defaultNamespace}/`;
     return `${kind}/${namespace}${name}`;
   }
+}
 
-  private add(resource: LoadedResource): void {
+/** Puts the files together: of objects with one name the last counts, and MeshConfig may come from several places. */
+class Assembly {
+  private readonly diagnostics: Diagnostic[] = [];
+  private readonly report: Reporter = collect(this.diagnostics);
+  private readonly resources = new Map<string, LoadedResource>();
+  private readonly objects: WrittenObject[] = [];
+  private documents = 0;
+  private noKind = 0;
+  private contracts = 0;
+  private readonly otherKinds = new Map<string, number>();
+
+  add(file: LoadedFile): void {
+    const replaced: Diagnostic[] = [];
+    for (const resource of file.resources) this.addResource(resource, collect(replaced));
+    for (const diagnostic of mergeByLine(file.diagnostics, replaced)) this.diagnostics.push(diagnostic);
+    for (const object of file.objects) this.objects.push(object);
+    this.documents += file.documents;
+    this.noKind += file.noKind;
+    this.contracts += file.contracts;
+    for (const [kind, count] of file.otherKinds) this.otherKinds.set(kind, (this.otherKinds.get(kind) ?? 0) + count);
+  }
+
+  private addResource(resource: LoadedResource, report: Reporter): void {
     const name = resourceName(resource);
     const earlier = this.resources.get(name);
     if (earlier !== undefined) {
       const { file, line } = earlier.origin;
-      this.report(ObjectReplaced, resource.nameOrigin(), { resource: name, first: `${file}:${line}` });
+      report(ObjectReplaced, resource.nameOrigin(), { resource: name, first: `${file}:${line}` });
       this.resources.delete(name);
     }
     this.resources.set(name, resource);
@@ -255,8 +338,8 @@ class Loader {
     for (const { kind } of resources) loadedByKind[kind] = (loadedByKind[kind] ?? 0) + 1;
     return {
       store: createStore(resources, mesh),
-      refused: this.refused,
       diagnostics: this.diagnostics,
+      objects: this.objects,
       counts: {
         documents: this.documents,
         loaded: resources.length,
@@ -296,6 +379,20 @@ function withoutKeys(parameters: Parameters = {}): Parameters {
 }
 
 type Parameters = Readonly<Record<string, string | number>>;
+
+/**
+ * Puts further diagnostics of a file between those that are there. These come object by object, and of one object what
+ * istiod says comes in istiod's order, so that they cannot be sorted by place.
+ */
+function mergeByLine(told: readonly Diagnostic[], more: readonly Diagnostic[]): readonly Diagnostic[] {
+  const merged = [...told];
+  for (const diagnostic of more) {
+    const line = diagnostic.origin?.line ?? 0;
+    const at = merged.findIndex(({ origin }) => (origin?.line ?? 0) > line);
+    merged.splice(at === -1 ? merged.length : at, 0, diagnostic);
+  }
+  return merged;
+}
 
 interface TypeMeta {
   readonly apiVersion: string;
