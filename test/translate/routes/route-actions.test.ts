@@ -113,8 +113,8 @@ for (const [retries, want, mesh] of [
     { ...DEFAULT_RETRY, num_retries: 1, retry_on: ',retriable-status-codes', retriable_status_codes: [503] },
   ],
   [
-    'retries: { attempts: 1, retryOn: "reset,306,429" }',
-    { ...DEFAULT_RETRY, num_retries: 1, retry_on: 'reset,306,retriable-status-codes', retriable_status_codes: [429] },
+    'retries: { attempts: 1, retryOn: "reset,429" }',
+    { ...DEFAULT_RETRY, num_retries: 1, retry_on: 'reset,retriable-status-codes', retriable_status_codes: [429] },
   ],
   [
     'retries: { attempts: 1, perTryTimeout: 250ms, backoff: 2s, retryIgnorePreviousHosts: false, retryRemoteLocalities: true }',
