@@ -5,6 +5,7 @@ import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
+import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
@@ -19,6 +20,7 @@ const program = new Command('postern')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
   .addCommand(analyzeCommand())
+  .addCommand(explainCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(certsCommand())

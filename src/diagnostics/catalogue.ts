@@ -648,6 +648,15 @@ export const OutlierNeverEjects: MessageType = {
   help: 'raise maxEjectionPercent',
 };
 
+export const GatewayNodeUnknown: MessageType = {
+  code: 'PST0801',
+  severity: 'warning',
+  template: 'endpoints of {host} on every node are used: the node of the gateway is not known',
+  explanation:
+    'With internalTrafficPolicy Local a gateway gets only the endpoints of the node that its pod runs on; here every endpoint is used.',
+  help: 'name the node: --node-metadata NODE_NAME=NAME (nodeMetadata in the library)',
+};
+
 export const UpstreamNameUnchecked: MessageType = {
   code: 'PST0414',
   severity: 'info',

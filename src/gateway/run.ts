@@ -13,7 +13,7 @@ import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import { acceptUpdate } from '../translate/update.js';
 import type { Snapshot } from '../xds/index.js';
-import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns } from './compile.js';
+import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns, servicePorts } from './compile.js';
 import { DevelopmentCertificates } from './development-certificates.js';
 import { createEnvironment } from './environment.js';
 import { Stubs } from './stubs.js';
@@ -140,12 +140,7 @@ class Gateway implements RunningGateway {
   }
 
   get servicePorts(): ReadonlyMap<number, number> {
-    const resolve = gatewayPortResolver(this.compiled.context.store, this.compiled.context.proxy);
-    const ports = new Map<number, number>();
-    for (const gateway of this.compiled.store.all('Gateway')) {
-      for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
-    }
-    return ports;
+    return servicePorts(this.compiled);
   }
 
   get listeners(): readonly BoundListener[] {
