@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
+import { codesCommand } from './codes-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
 import { explainCommand } from './explain-command.js';
@@ -24,6 +25,7 @@ const program = new Command('postern')
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(certsCommand())
+  .addCommand(codesCommand())
   .addCommand(deviationsCommand())
   .addCommand(
     new Command('version').description('print the version').action(() => {
