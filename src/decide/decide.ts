@@ -23,6 +23,7 @@ import { decideConnection } from './decide-connection.js';
 import { decideRequest } from './decide-request.js';
 import type { Call, Decision, ErrorClass, TrailStep } from './decision.js';
 import { determinedEndpoint, hasUsableEndpoint } from './determined-endpoint.js';
+import { isPlaceholder } from './error-class.js';
 import {
   type Candidate,
   hostElsewhere,
@@ -420,11 +421,6 @@ function errorOfReply(reply: LocalReply, status: number, decision: RequestDecisi
   if (decision.virtualHost === undefined) return status >= 400 ? 'protocol_error' : undefined;
   const isTlsRedirect = decision.route === undefined && reply.details === 'direct_response';
   return isTlsRedirect ? 'tls_redirect' : undefined;
-}
-
-/** The virtual host that Istio writes where a table would have none. */
-function isPlaceholder(name: string): boolean {
-  return name.startsWith('blackhole:');
 }
 
 function describeUpstreamRequest(

@@ -14,7 +14,7 @@ import { translate } from '../translate/translate.js';
 import type { Snapshot } from '../xds/index.js';
 import { readCredentialFile } from './credential-files.js';
 import { type DevelopmentCertificates, needsWorkloadIdentity } from './development-certificates.js';
-import type { Stubs } from './stubs.js';
+import { type Stubs, withoutUpstreamChecks } from './stubs.js';
 import { applyUpstreamMappings, type UpstreamMapping } from './upstream-mapping.js';
 
 /** What the flags and the library's options say about loading and translating. */
@@ -30,6 +30,8 @@ export interface CompileOptions {
   /** Default: on when the files have neither Service nor ServiceEntry. */
   readonly assumeServices?: boolean | undefined;
   readonly workloadCertificates?: WorkloadCertificates | undefined;
+  /** True: certificates of upstreams are not checked, because stand-ins show them; TLS itself stays as configured. */
+  readonly trustUpstreams?: boolean | undefined;
   /** For certificates that are named as files; default: the files of this machine. */
   readonly readFile?: ReadCredentialFile | undefined;
 }
@@ -141,11 +143,12 @@ export async function compile(
       : await standIns.stubs.stand(mapped.snapshot, context);
   // Only now: what a mapping or a stub supplies is no finding.
   reportEmptyClusters(context, stood.snapshot, report);
+  const snapshot = options.trustUpstreams === true ? withoutUpstreamChecks(stood.snapshot) : stood.snapshot;
   return {
     load,
     store,
     context,
-    snapshot: stood.snapshot,
+    snapshot,
     origins: translation.origins,
     diagnostics,
     assumedServices: assumeServices,
