@@ -18,13 +18,7 @@ export const GATEWAY_PAGES: CodePages = {
     fix: 'Give the server another port or `bind`.',
   },
   PST0203: {
-    example: documents(
-      EDGE,
-      gateway(
-        '- port: {number: 80, name: tls, protocol: TLS}\n  hosts: [blog.example.com]\n  tls: {mode: PASSTHROUGH}',
-        '{name: other}',
-      ),
-    ),
+    shownBy: 'nobody: istiod has this line, and no configuration is known that leads to it',
     fix: 'Give the server that is not HTTP another port.',
   },
   PST0204: {
