@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
+import { codesCommand } from './codes-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { diffCommand } from './diff-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
@@ -20,12 +21,13 @@ const program = new Command('postern')
   .version(version, '-V, --version')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
-  .addCommand(explainCommand())
   .addCommand(analyzeCommand())
+  .addCommand(explainCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(diffCommand())
   .addCommand(certsCommand())
+  .addCommand(codesCommand())
   .addCommand(deviationsCommand())
   .addCommand(
     new Command('version').description('print the version').action(() => {

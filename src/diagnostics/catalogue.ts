@@ -3,6 +3,7 @@
 import type { MessageType } from './diagnostic.js';
 
 export * from './analysis-messages.js';
+export * from './own-messages.js';
 
 // --- Loading (PST01xx): YAML, Kubernetes objects, structure. Texts of the API server. Spec validation.md §7, §8.
 
