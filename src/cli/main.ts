@@ -6,6 +6,7 @@ import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
+import { testCommand } from './test-command.js';
 import { version } from './version.js';
 
 // Whoever read our output has gone (`postern run | head`): nobody is left to be told, and a gateway goes on serving.
@@ -16,6 +17,7 @@ const program = new Command('postern')
   .version(version, '-V, --version')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
+  .addCommand(testCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(certsCommand())
   .addCommand(deviationsCommand())

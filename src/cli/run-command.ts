@@ -30,6 +30,7 @@ import {
   USAGE,
 } from './exit-codes.js';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.js';
+import { parsePorts } from './ports.js';
 import { writeReadyFile } from './ready-file.js';
 import { type ClientMaterial, hostRows, renderStart } from './start-table.js';
 import { version } from './version.js';
@@ -330,18 +331,6 @@ function reportReload(result: ReloadResult, sources: readonly Source[], log: Log
   log.info(
     `reloaded: ${result.listeners.bound.map(({ name, boundPort }) => `${name} on ${boundPort}`).join(', ') || 'no listener'}`,
   );
-}
-
-function parsePorts(written: readonly string[]): ReadonlyMap<number, number> {
-  const ports = new Map<number, number>();
-  for (const text of written) {
-    const match = /^(\d{1,5})=(\d{1,5})$/.exec(text);
-    if (match === null || Number(match[1]) > 65535 || Number(match[2]) > 65535) {
-      throw new CommandError(USAGE, `--port ${text}: expected PORT=PORT, as in 443=8443`);
-    }
-    ports.set(Number(match[1]), Number(match[2]));
-  }
-  return ports;
 }
 
 function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, log: Logger): void {
