@@ -25,6 +25,7 @@ const ROWS: Readonly<Record<string, Row>> = {
     imports: ['xds/', 'match/inspect/', 'filters/', 'balance/', 'decide/', 'diagnostics/'],
     io: true,
   },
+  'export/': { imports: ['xds/', 'diagnostics/'] },
   'certs/': { imports: ['diagnostics/'] },
   'stub/': { imports: ['certs/'], io: true },
   'gateway/': {
@@ -94,11 +95,12 @@ const ROWS: Readonly<Record<string, Row>> = {
       'gateway.ts',
       'contract/',
       'admin/',
+      'export/',
       'deviations.ts',
     ],
     io: true,
   },
-  'deviations.ts': { imports: [] },
+  'deviations.ts': { imports: ['config/', 'diagnostics/'] },
   'index.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'decide/'] },
   'testing.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'certs/', 'stub/'] },
 };

@@ -17,6 +17,7 @@ import { readSources, readStdin } from '../gateway/sources.js';
 import { statsFilter } from '../gateway/stats-filter.js';
 import { type Watch, watchSources } from '../gateway/watch.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
+import { parseAdmin, parsePorts } from './bind-options.js';
 import { CertificateFiles } from './client-material.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
 import {
@@ -30,7 +31,6 @@ import {
   USAGE,
 } from './exit-codes.js';
 import { createLog, LOG_LEVELS, type LogLevel } from './log.js';
-import { parsePorts } from './ports.js';
 import { writeReadyFile } from './ready-file.js';
 import { type ClientMaterial, hostRows, renderStart } from './start-table.js';
 import { version } from './version.js';
@@ -347,14 +347,6 @@ function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, 
     if (ports.has(port) || ports.has(resolve(port))) continue;
     log.warn(`--port ${port}: no server of a Gateway has this port`);
   }
-}
-
-function parseAdmin(written: string): { host: string; port: number } | undefined {
-  if (written === 'off') return undefined;
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]*)):(\d{1,5})$/.exec(written);
-  if (match === null || Number(match[3]) > 65535)
-    throw new CommandError(USAGE, `--admin ${written}: expected ADDRESS:PORT or off`);
-  return { host: match[1] ?? (match[2] || '127.0.0.1'), port: Number(match[3]) };
 }
 
 function duration(flag: string, written: string): number {

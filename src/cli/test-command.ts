@@ -15,6 +15,7 @@ import { type CompileOptions, ConfigError } from '../gateway/compile.js';
 import { readSources } from '../gateway/sources.js';
 import { watchSources } from '../gateway/watch.js';
 import { isLoopback } from '../xds/index.js';
+import { parsePorts } from './bind-options.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, loadSources } from './config-options.js';
 import {
   BAD_INPUT,
@@ -26,7 +27,6 @@ import {
   PORT_IN_USE,
   USAGE,
 } from './exit-codes.js';
-import { parsePorts } from './ports.js';
 
 const CONTRACT_FAILED = 1;
 

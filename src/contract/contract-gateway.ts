@@ -12,10 +12,10 @@ import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index
 import { ContractClientAuthority, ContractFile } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
 import type { ClientCertificate } from '../gateway/client/client-connection.js';
-import { type Compiled, type CompileOptions, compile } from '../gateway/compile.js';
+import { type Compiled, type CompileOptions, compile, servicePorts } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
-import { type RunningGateway, runGateway, servicePortsOf } from '../gateway/run.js';
+import { type RunningGateway, runGateway } from '../gateway/run.js';
 import { readSources, SourceError } from '../gateway/sources.js';
 import { Stubs } from '../gateway/stubs.js';
 import { parseUpstreamEntry, type UpstreamMapping } from '../gateway/upstream-mapping.js';
@@ -180,7 +180,7 @@ async function openRun(
 }
 
 function decider(compiled: Compiled, index: SnapshotIndex): (call: Call) => Decision {
-  const options = { origins: compiled.origins, servicePorts: servicePortsOf(compiled) };
+  const options = { origins: compiled.origins, servicePorts: servicePorts(compiled) };
   return (call) => decide(index, call, options);
 }
 

@@ -7,6 +7,7 @@ import { AssumedServices, DevelopmentCertificate, UnusedUpstreamMapping } from '
 import { collect, type Diagnostic, hasErrors } from '../diagnostics/diagnostic.js';
 import type { OriginTable } from '../diagnostics/origin.js';
 import { buildPushContext } from '../registry/build-push-context.js';
+import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import type { GatewayProxy, PushContext, ReadCredentialFile, WorkloadCertificates } from '../registry/push-context.js';
 import { reportEmptyClusters } from '../translate/clusters/empty-clusters.js';
 import { translate } from '../translate/translate.js';
@@ -58,6 +59,15 @@ export interface Compiled {
   readonly stubbed: readonly string[];
   /** Names of Secrets that `--dev-certs` made. */
   readonly developmentSecrets: readonly string[];
+}
+
+/** The ports that the Gateways write, each with the container port that it is listened on: `443 → 8443`. */
+export function servicePorts({ context, store }: Pick<Compiled, 'context' | 'store'>): ReadonlyMap<number, number> {
+  const resolve = gatewayPortResolver(context.store, context.proxy);
+  const ports = new Map<number, number>();
+  for (const gateway of store.all('Gateway'))
+    for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
+  return ports;
 }
 
 /** Thrown when the configuration has errors; nothing was started or changed. */

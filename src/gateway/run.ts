@@ -14,7 +14,7 @@ import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import { type StubOptions, startEchoStub } from '../stub/echo-stub.js';
 import { acceptUpdate } from '../translate/update.js';
 import type { Snapshot } from '../xds/index.js';
-import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns } from './compile.js';
+import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns, servicePorts } from './compile.js';
 import { DevelopmentCertificates } from './development-certificates.js';
 import { createEnvironment } from './environment.js';
 import { Stubs } from './stubs.js';
@@ -96,21 +96,6 @@ export async function runGateway(options: RunOptions): Promise<RunningGateway> {
   return gateway;
 }
 
-/** Made once per configuration: every call that is decided asks for them. */
-const servicePorts = new WeakMap<Compiled, ReadonlyMap<number, number>>();
-
-/** Port as written in a Gateway → container port. */
-export function servicePortsOf(compiled: Compiled): ReadonlyMap<number, number> {
-  let ports = servicePorts.get(compiled);
-  if (ports === undefined) {
-    const resolve = gatewayPortResolver(compiled.context.store, compiled.context.proxy);
-    const written = compiled.store.all('Gateway').flatMap(({ spec }) => spec.servers.map(({ port }) => port.number));
-    ports = new Map(written.map((number) => [number, resolve(number)]));
-    servicePorts.set(compiled, ports);
-  }
-  return ports;
-}
-
 const NOTHING: ApplyReport = { bound: [], failed: [] };
 
 class Gateway implements RunningGateway {
@@ -165,7 +150,7 @@ class Gateway implements RunningGateway {
   }
 
   get servicePorts(): ReadonlyMap<number, number> {
-    return servicePortsOf(this.compiled);
+    return servicePorts(this.compiled);
   }
 
   get listeners(): readonly BoundListener[] {

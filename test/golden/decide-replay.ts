@@ -17,8 +17,42 @@ export interface DecideResult {
   readonly differences: readonly string[];
 }
 
-/** Decides every computable call of a case. */
-export async function decideCase(golden: GoldenCase): Promise<readonly DecideResult[]> {
+/**
+ * Decides every computable call of a case and compares with what was recorded, or with `live`: what the gateway of this
+ * tree did with the call at that position (`undefined` = not to be compared).
+ */
+export async function decideCase(
+  golden: GoldenCase,
+  live?: (position: number) => CallOutcome | undefined,
+): Promise<readonly DecideResult[]> {
+  const index = await indexOf(golden);
+  const results: DecideResult[] = [];
+  // The first seconds of a gateway that waits for its Secrets are nothing that can be decided.
+  if (golden.recorded.ready !== 'live' && golden.settle === undefined) return results;
+  for (const [position, call] of golden.calls.entries()) {
+    const recorded = golden.recorded.calls[position];
+    if (recorded === undefined || call.http === undefined || !isComputable(call, call.http, recorded)) continue;
+    if (isAfterEjection(index, recorded)) continue;
+    const outcome = live === undefined ? recorded : live(position);
+    if (outcome === undefined) continue;
+    const differences = bestDifferences(index, toCall(call, call.http), call.http, outcome);
+    results.push({ area: golden.area, id: callId(golden.id, call.name), differences });
+  }
+  return results;
+}
+
+/** The calls of a case that are asked of `decide`, each with its position. */
+export function computableCalls(golden: GoldenCase): readonly { readonly position: number; readonly call: Call }[] {
+  if (golden.recorded.ready !== 'live' && golden.settle === undefined) return [];
+  return golden.calls.flatMap((call, position) => {
+    const recorded = golden.recorded.calls[position];
+    const isAsked = recorded !== undefined && call.http !== undefined && isComputable(call, call.http, recorded);
+    return isAsked && call.http !== undefined ? [{ position, call: toCall(call, call.http) }] : [];
+  });
+}
+
+/** The configuration of a case as it is written, compiled. */
+export async function indexOf(golden: GoldenCase): Promise<SnapshotIndex> {
   const compiled = await compile(
     [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
     {
@@ -31,18 +65,7 @@ export async function decideCase(golden: GoldenCase): Promise<readonly DecideRes
     },
     { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
   );
-  const index = buildSnapshotIndex(compiled.snapshot);
-  const results: DecideResult[] = [];
-  // The first seconds of a gateway that waits for its Secrets are nothing that can be decided.
-  if (golden.recorded.ready !== 'live' && golden.settle === undefined) return results;
-  for (const [position, call] of golden.calls.entries()) {
-    const recorded = golden.recorded.calls[position];
-    if (recorded === undefined || call.http === undefined || !isComputable(call, call.http, recorded)) continue;
-    if (isAfterEjection(index, recorded)) continue;
-    const differences = bestDifferences(index, toCall(call, call.http), call.http, recorded);
-    results.push({ area: golden.area, id: callId(golden.id, call.name), differences });
-  }
-  return results;
+  return buildSnapshotIndex(compiled.snapshot);
 }
 
 // What only a live upstream, an earlier call or the client can cause (interface: computable calls).

@@ -30,6 +30,7 @@ import type {
   PortTrafficPolicy,
   Subset,
   TrafficPolicy,
+  ZoneAwareLbSetting,
 } from '../model/destination-rule.js';
 import { istioKind, type KindDefinition, labels, matchLabels, portSelector } from './common.js';
 
@@ -73,6 +74,11 @@ const consistentHash: OptionalType<ConsistentHash> = message<ConsistentHash>(
   },
 );
 
+const failover: OptionalType<LocalityLbSetting['failover'][number]> = message<LocalityLbSetting['failover'][number]>(
+  'LocalityLoadBalancerSetting.Failover',
+  { from: emulated(string, { otherwise: '' }), to: emulated(string, { otherwise: '' }) },
+);
+
 /** MeshConfig has one of these too. */
 export const localityLbSetting: OptionalType<LocalityLbSetting> = message<LocalityLbSetting>(
   'LocalityLoadBalancerSetting',
@@ -85,16 +91,27 @@ export const localityLbSetting: OptionalType<LocalityLbSetting> = message<Locali
         }),
       ),
     ),
-    failover: emulated(
-      list(
-        message<LocalityLbSetting['failover'][number]>('LocalityLoadBalancerSetting.Failover', {
-          from: emulated(string, { otherwise: '' }),
-          to: emulated(string, { otherwise: '' }),
-        }),
-      ),
-    ),
+    failover: emulated(list(failover)),
     failoverPriority: emulated(list(string)),
     enabled: emulated(present(bool)),
+  },
+);
+
+/** MeshConfig has one of these too. */
+export const zoneAwareLbSetting: OptionalType<ZoneAwareLbSetting> = message<ZoneAwareLbSetting>(
+  'ZoneAwareLoadBalancerSetting',
+  {
+    enabled: emulated(present(bool)),
+    failover: emulated(list(failover)),
+    failoverPriority: emulated(list(string)),
+  },
+  {
+    others: {
+      minClusterSize: noEffect(
+        integer(1, 0xffffffff),
+        'a gateway that does not discover itself does not weigh the zones of its region',
+      ),
+    },
   },
 );
 
@@ -112,50 +129,51 @@ const loadBalancer: OptionalType<LoadBalancerSettings> = message<LoadBalancerSet
     simple: emulated(enumeration('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST')),
     consistentHash: emulated(consistentHash),
     localityLbSetting: emulated(localityLbSetting),
-    warmupDurationSecs: notEmulated(duration),
-    warmup: notEmulated(warmup),
+    warmupDurationSecs: emulated(duration),
+    warmup: emulated(warmup),
+    zoneAwareLbSetting: emulated(zoneAwareLbSetting),
   },
   {
-    others: { zoneAwareLbSetting: notEmulated(anything), backendUtilization: notEmulated(anything) },
+    others: {
+      backendUtilization: notEmulated(anything, 'Envoy weighs endpoints by the load that they report in their answers'),
+    },
     oneOf: [['simple', 'consistentHash', 'backendUtilization']],
   },
 );
 
+const KEEPALIVE_OF_NODE =
+  'set on the connection to the upstream; Node can set no more on a socket than the time until the first probe';
+
 /** MeshConfig has a default for every upstream connection. */
 export const tcpKeepalive: OptionalType<TcpKeepalive> = message<TcpKeepalive>('TCPSettings.TcpKeepalive', {
-  // The time until the first probe is all that can be set on a socket here.
-  probes: notEmulated(uint32),
+  probes: notEmulated(uint32, KEEPALIVE_OF_NODE),
   time: emulated(duration),
-  interval: notEmulated(duration),
+  interval: notEmulated(duration, KEEPALIVE_OF_NODE),
 });
 
 const tcpSettings: OptionalType<TcpSettings> = message<TcpSettings>('TCPSettings', {
   maxConnections: emulated(int32),
   connectTimeout: emulated(duration),
   tcpKeepalive: emulated(tcpKeepalive),
-  maxConnectionDuration: notEmulated(duration),
+  maxConnectionDuration: emulated(duration),
   idleTimeout: emulated(plainDuration),
 });
 
-const http2KeepAlive: OptionalType<unknown> = message<{ readonly interval?: number; readonly timeout?: number }>(
-  'HTTPSettings.HTTP2KeepAlive',
-  { interval: emulated(duration), timeout: emulated(duration) },
-);
+const http2KeepAlive: OptionalType<NonNullable<HttpSettings['http2KeepAlive']>> = message<
+  NonNullable<HttpSettings['http2KeepAlive']>
+>('HTTPSettings.HTTP2KeepAlive', { interval: emulated(duration), timeout: emulated(duration) });
 
-const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>(
-  'HTTPSettings',
-  {
-    http1MaxPendingRequests: emulated(int32),
-    http2MaxRequests: emulated(int32),
-    maxRequestsPerConnection: emulated(int32),
-    maxRetries: emulated(int32),
-    idleTimeout: emulated(duration),
-    h2UpgradePolicy: emulated(enumeration('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE')),
-    useClientProtocol: emulated(bool),
-    maxConcurrentStreams: emulated(int32),
-  },
-  { others: { http2KeepAlive: notEmulated(http2KeepAlive) } },
-);
+const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>('HTTPSettings', {
+  http1MaxPendingRequests: emulated(int32),
+  http2MaxRequests: emulated(int32),
+  maxRequestsPerConnection: emulated(int32),
+  maxRetries: emulated(int32),
+  idleTimeout: emulated(duration),
+  h2UpgradePolicy: emulated(enumeration('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE')),
+  useClientProtocol: emulated(bool),
+  maxConcurrentStreams: emulated(int32),
+  http2KeepAlive: emulated(http2KeepAlive),
+});
 
 /** MeshConfig's defaultTrafficPolicy is made of this and the next. */
 export const connectionPool: OptionalType<ConnectionPoolSettings> = message<ConnectionPoolSettings>(
@@ -166,8 +184,7 @@ export const connectionPool: OptionalType<ConnectionPoolSettings> = message<Conn
 export const outlierDetection: OptionalType<OutlierDetectionSettings> = message<OutlierDetectionSettings>(
   'OutlierDetection',
   {
-    // Deprecated: istiod's translation does not look at it.
-    consecutiveErrors: noEffect(int32),
+    consecutiveErrors: noEffect(int32, "deprecated: istiod's translation does not look at it"),
     splitExternalLocalOriginErrors: emulated(bool),
     consecutiveLocalOriginFailures: emulated(present(uint32)),
     consecutiveGatewayErrors: emulated(present(uint32)),
@@ -176,8 +193,8 @@ export const outlierDetection: OptionalType<OutlierDetectionSettings> = message<
     baseEjectionTime: emulated(duration),
     maxEjectionPercent: emulated(int32),
     minHealthPercent: emulated(int32),
+    outlierDetectionHttpErrorCodes: emulated(list(integer(100, 599))),
   },
-  { others: { outlierDetectionHttpErrorCodes: notEmulated(list(integer(100, 599))) } },
 );
 
 const clientTls: OptionalType<ClientTlsSettings> = message<ClientTlsSettings>('ClientTLSSettings', {
@@ -218,11 +235,11 @@ const proxyProtocol: OptionalType<NonNullable<TrafficPolicy['proxyProtocol']>> =
 
 const retryBudget: OptionalType<NonNullable<TrafficPolicy['retryBudget']>> = message<
   NonNullable<TrafficPolicy['retryBudget']>
->(
-  'TrafficPolicy.RetryBudget',
-  { percent: emulated(present(doubleIn(0, 100))), minRetryConcurrency: emulated(uint32) },
-  { others: { budgetInterval: notEmulated(plainDuration) } },
-);
+>('TrafficPolicy.RetryBudget', {
+  percent: emulated(present(doubleIn(0, 100))),
+  minRetryConcurrency: emulated(uint32),
+  budgetInterval: emulated(plainDuration),
+});
 
 const trafficPolicy: OptionalType<TrafficPolicy> = message<TrafficPolicy>('TrafficPolicy', {
   loadBalancer: emulated(loadBalancer),
@@ -230,7 +247,7 @@ const trafficPolicy: OptionalType<TrafficPolicy> = message<TrafficPolicy>('Traff
   outlierDetection: emulated(outlierDetection),
   tls: emulated(clientTls),
   portLevelSettings: emulated(list(portTrafficPolicy, { atMost: 4096 })),
-  tunnel: notEmulated(tunnel),
+  tunnel: notEmulated(tunnel, 'Envoy sends TCP traffic through the upstream, an HTTP proxy, with CONNECT or POST'),
   proxyProtocol: emulated(proxyProtocol),
   retryBudget: emulated(retryBudget),
 });

@@ -1,6 +1,6 @@
 // Kubernetes' own kinds, as far as istiod reads them. Fields that only the rest of Kubernetes looks at have no effect
 // here; a Pod has too many of them to list, so what its rows do not name is passed over. Spec destinations.md §4, §5.
-import { emulated, message, noEffect, notEmulatedUnless, type Row } from '../decode/message.js';
+import { emulated, message, noEffect, type Row } from '../decode/message.js';
 import {
   anything,
   bool,
@@ -36,8 +36,8 @@ const portNumber: OptionalType<number> = integer(1, 65535);
 const transportProtocol: OptionalType<'SCTP' | 'TCP' | 'UDP'> = enumeration('SCTP', 'TCP', 'UDP');
 
 /** Rows for fields that Kubernetes has and nothing here looks at. */
-function elsewhere(...names: readonly string[]): Readonly<Record<string, Row<unknown>>> {
-  return Object.fromEntries(names.map((name) => [name, noEffect(anything)]));
+function elsewhere(why: string, ...names: readonly string[]): Readonly<Record<string, Row<unknown>>> {
+  return Object.fromEntries(names.map((name) => [name, noEffect(anything, why)]));
 }
 
 const servicePort: OptionalType<KubernetesServicePort> = message<KubernetesServicePort>('ServicePort', {
@@ -46,7 +46,7 @@ const servicePort: OptionalType<KubernetesServicePort> = message<KubernetesServi
   targetPort: emulated(intOrString),
   protocol: emulated(transportProtocol, { otherwise: 'TCP' }),
   appProtocol: emulated(string),
-  nodePort: noEffect(int32),
+  nodePort: noEffect(int32, 'a port of the nodes; a gateway sends to endpoints'),
 });
 
 const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
@@ -54,18 +54,19 @@ const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
   {
     type: emulated(enumeration('ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort')),
     clusterIP: emulated(string),
-    clusterIPs: emulated(list(string)),
+    clusterIPs: noEffect(list(string), 'istiod tells a headless Service by clusterIP; a gateway sends to endpoints'),
     externalName: emulated(string),
-    externalIPs: noEffect(list(string)),
+    externalIPs: noEffect(list(string), 'addresses that the nodes answer; a gateway sends to endpoints'),
     selector: emulated(labels),
     ports: emulated(list(servicePort)),
     publishNotReadyAddresses: emulated(bool, { otherwise: false }),
     trafficDistribution: emulated(string),
+    internalTrafficPolicy: emulated(enumeration('Cluster', 'Local')),
   },
   {
     others: {
-      internalTrafficPolicy: notEmulatedUnless('Cluster', enumeration('Cluster', 'Local')),
       ...elsewhere(
+        'for load balancers and kube-proxy; a gateway sends to endpoints',
         'allocateLoadBalancerNodePorts',
         'externalTrafficPolicy',
         'healthCheckNodePort',
@@ -126,7 +127,7 @@ const podSpec: OptionalType<WrittenPodSpec> = message<WrittenPodSpec>(
   {
     nodeName: emulated(string),
     serviceAccountName: emulated(string),
-    hostNetwork: noEffect(bool, { otherwise: false }),
+    hostNetwork: noEffect(bool, 'istiod looks at it for health checks of sidecars alone', { otherwise: false }),
     containers: emulated(
       list(message<WrittenContainer>('Container', { ports: emulated(list(containerPort)) }, { open: true })),
     ),
@@ -182,14 +183,17 @@ export const pod: KindDefinition<'Pod'> = {
 const objectReference: OptionalType<ObjectReference> = message<ObjectReference>(
   'ObjectReference',
   { kind: emulated(string), name: emulated(string), namespace: emulated(string) },
-  { others: elsewhere('apiVersion', 'fieldPath', 'resourceVersion', 'uid') },
+  { others: elsewhere('kind and name say which pod it is', 'apiVersion', 'fieldPath', 'resourceVersion', 'uid') },
 );
+
+const PORT_OF_SERVICE = 'istiod takes the protocol of the Service port of the same name';
+const HOSTNAME = 'names single pods for DNS; a destination is a whole service';
 
 const endpointPort: OptionalType<EndpointPort> = message<EndpointPort>('EndpointPort', {
   name: emulated(string),
   port: emulated(int32),
-  protocol: emulated(transportProtocol),
-  appProtocol: emulated(string),
+  protocol: noEffect(transportProtocol, PORT_OF_SERVICE),
+  appProtocol: noEffect(string, PORT_OF_SERVICE),
 });
 
 interface WrittenSliceEndpoint extends Omit<SliceEndpoint, 'ready' | 'serving' | 'terminating'> {
@@ -204,17 +208,23 @@ const sliceEndpoint: OptionalType<SliceEndpoint> = converted(
       conditions: emulated(
         message<WrittenSliceEndpoint['conditions']>('EndpointConditions', {
           ready: emulated(present(bool)),
-          serving: noEffect(present(bool)),
+          serving: noEffect(present(bool), 'istiod looks at ready and terminating'),
           terminating: emulated(present(bool)),
         }),
         { otherwise: {} },
       ),
-      hostname: emulated(string),
-      zone: emulated(string),
+      hostname: noEffect(string, HOSTNAME),
+      zone: noEffect(string, 'istiod takes the locality of the Pod, and of its Node'),
       nodeName: emulated(string),
       targetRef: emulated(objectReference),
     },
-    { others: elsewhere('deprecatedTopology', 'hints') },
+    {
+      others: elsewhere(
+        'for kube-proxy; istiod takes the locality of the Pod, and of its Node',
+        'deprecatedTopology',
+        'hints',
+      ),
+    },
   ),
   ({ conditions, ...endpoint }) => ({ ...endpoint, ...conditions }),
 );
@@ -237,7 +247,7 @@ export const endpointSlice: KindDefinition<'EndpointSlice'> = {
 
 const endpointAddress: OptionalType<EndpointAddress> = message<EndpointAddress>('EndpointAddress', {
   ip: emulated(string, 'required'),
-  hostname: emulated(string),
+  hostname: noEffect(string, HOSTNAME),
   nodeName: emulated(string),
   targetRef: emulated(objectReference),
 });
@@ -263,6 +273,8 @@ export const endpoints: KindDefinition<'Endpoints'> = {
   ),
 };
 
+const IMMUTABLE = 'the API server refuses changes of such objects; what they say is the same';
+
 interface WrittenSecret {
   readonly type?: string;
   readonly data: Readonly<Record<string, string>>;
@@ -284,7 +296,7 @@ export const secret: KindDefinition<'Secret'> = {
         data: { ...data, ...Object.fromEntries(written) },
       };
     },
-    { immutable: noEffect(bool) },
+    { immutable: noEffect(bool, IMMUTABLE) },
   ),
 };
 
@@ -297,7 +309,7 @@ export const configMap: KindDefinition<'ConfigMap'> = {
     'ConfigMap',
     { data: emulated(mapOf(string)) },
     ({ data }) => ({ data }),
-    { immutable: noEffect(bool), binaryData: noEffect(mapOf(bytes)) },
+    { immutable: noEffect(bool, IMMUTABLE), binaryData: noEffect(mapOf(bytes), 'istiod reads the keys of data alone') },
   ),
 };
 
@@ -306,5 +318,10 @@ export const namespace: KindDefinition<'Namespace'> = {
   group: '',
   versions: ['v1'],
   namespaced: false,
-  root: rootObject<'Namespace', NamespaceSpec>('Namespace', {}, () => ({}), elsewhere('spec')),
+  root: rootObject<'Namespace', NamespaceSpec>(
+    'Namespace',
+    {},
+    () => ({}),
+    elsewhere("the API server's bookkeeping", 'spec'),
+  ),
 };

@@ -1,5 +1,5 @@
 // networking.istio.io ServiceEntry and WorkloadEntry, field by field. Spec destinations.md §1.7, §1.8; validation.md §7.1.
-import { emulated, message, noEffect, notEmulated } from '../decode/message.js';
+import { emulated, message, noEffect } from '../decode/message.js';
 import type { Place } from '../decode/place.js';
 import { reportDuplicates, reportEntryRule, reportRule, writtenNode } from '../decode/rule.js';
 import {
@@ -45,7 +45,7 @@ const workloadEntrySpec: OptionalType<WorkloadEntrySpec> = message<WorkloadEntry
     address: emulated({ ...address, zeroIsAbsent: true }),
     ports: emulated(mapOf(uint32)),
     labels: emulated(labels),
-    network: notEmulated(string),
+    network: emulated(string),
     locality: emulated(string),
     weight: emulated(uint32),
     serviceAccount: emulated(string),
@@ -94,8 +94,10 @@ const serviceEntrySpec: OptionalType<ServiceEntrySpec> = message<ServiceEntrySpe
   'ServiceEntry',
   {
     hosts: emulated(list(host, { atLeast: 1, atMost: 256 }), 'required'),
-    // Addresses at which sidecars recognise the service; a gateway's clusters do not depend on them.
-    addresses: noEffect(list(string, { atMost: 256 })),
+    addresses: noEffect(
+      list(string, { atMost: 256 }),
+      "addresses at which sidecars recognise the service; a gateway's clusters do not depend on them",
+    ),
     ports: emulated(list(servicePort, { atMost: 256 })),
     location: emulated(enumeration('MESH_EXTERNAL', 'MESH_INTERNAL'), { otherwise: 'MESH_EXTERNAL' }),
     resolution: emulated(enumeration('NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'), { otherwise: 'NONE' }),
