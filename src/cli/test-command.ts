@@ -9,9 +9,11 @@ import { buildReport, type ContractReporter } from '../contract/report.js';
 import { createReporter, REPORTERS, type ReporterName } from '../contract/reporters/create-reporter.js';
 import type { ContractResult } from '../contract/result.js';
 import { isFailed, type RunOptions, readContract, runContract, selectTests } from '../contract/run-contract.js';
+import { parseReporter } from '../contract/run-files.js';
 import { AllowedButNotInUse } from '../diagnostics/catalogue.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
 import { type CompileOptions, ConfigError } from '../gateway/compile.js';
+import { OptionError } from '../gateway/option-error.js';
 import { readSources } from '../gateway/sources.js';
 import { watchSources } from '../gateway/watch.js';
 import { isLoopback } from '../xds/index.js';
@@ -93,7 +95,7 @@ interface Plan {
 }
 
 async function planRun(flags: TestFlags, command: Command): Promise<Plan> {
-  const reporters = (flags.reporter.length === 0 ? ['pretty'] : flags.reporter).map(parseReporter);
+  const reporters = (flags.reporter.length === 0 ? ['pretty'] : flags.reporter).map(readReporter);
   const failUnder = flags.failUnder === undefined ? undefined : percent(flags.failUnder);
   const seed = Number(flags.seed);
   if (!Number.isInteger(seed) || seed < 0) throw new CommandError(USAGE, `--seed ${flags.seed}: expected a number`);
@@ -227,18 +229,13 @@ function textOf(file: string): string | undefined {
   }
 }
 
-function parseReporter(written: string): { name: ReporterName; file: string | undefined } {
-  const colon = written.indexOf(':');
-  const word = colon === -1 ? written : written.slice(0, colon);
-  const name = REPORTERS.find((known) => known === word);
-  const file = colon === -1 ? undefined : written.slice(colon + 1);
-  if (name === undefined || file === '') {
-    throw new CommandError(
-      USAGE,
-      `--reporter ${written}: expected one of ${REPORTERS.join(', ')}, with :FILE or without`,
-    );
+function readReporter(written: string): Plan['reporters'][number] {
+  try {
+    return parseReporter(written);
+  } catch (error) {
+    if (error instanceof OptionError) throw new CommandError(USAGE, `--reporter ${error.message}`);
+    throw error;
   }
-  return { name, file };
 }
 
 async function openReporter({

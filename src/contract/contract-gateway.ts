@@ -54,6 +54,8 @@ export interface ContractGateway {
     rewind(): void;
   };
   decide(call: Call): Decision;
+  /** The same with every rule that was considered; `certificate` is the PEM that the client presents. */
+  explain(call: Call, certificate?: string): Decision;
   close(): Promise<void>;
 }
 
@@ -97,8 +99,8 @@ async function openDecide(
     sources,
     index,
     upstreams,
-    clients: await makeClients(contract, certificates, compiled),
-    decide: decider(compiled, index),
+    clients: await makeClients(contract, certificates),
+    ...deciders(compiled, index),
     close: async () => {},
   };
 }
@@ -159,7 +161,7 @@ async function openRun(
       sources,
       index: current.index,
       upstreams,
-      clients: await makeClients(contract, certificates, compiled).catch(async (error: unknown) => {
+      clients: await makeClients(contract, certificates).catch(async (error: unknown) => {
         await gateway.close();
         throw error;
       }),
@@ -170,7 +172,7 @@ async function openRun(
           for (const stub of running) stub.rewind();
         },
       },
-      decide: decider(compiled, current.index),
+      ...deciders(compiled, current.index),
       close,
     };
   } catch (error) {
@@ -179,9 +181,17 @@ async function openRun(
   }
 }
 
-function decider(compiled: Compiled, index: SnapshotIndex): (call: Call) => Decision {
+function deciders(compiled: Compiled, index: SnapshotIndex): Pick<ContractGateway, 'decide' | 'explain'> {
   const options = { origins: compiled.origins, servicePorts: servicePorts(compiled) };
-  return (call) => decide(index, call, options);
+  return {
+    decide: (call) => decide(index, call, options),
+    explain: (call, certificate) =>
+      decide(index, call, {
+        ...options,
+        ...(certificate === undefined ? {} : { clientCertificate: certificate }),
+        explain: { now: Date.now() },
+      }),
+  };
 }
 
 /**
@@ -276,12 +286,11 @@ async function compileOptions(contract: Contract, changes: CompileOptions): Prom
 async function makeClients(
   contract: Contract,
   certificates: DevelopmentCertificates,
-  compiled: Compiled,
 ): Promise<ReadonlyMap<string, ClientCertificate>> {
   const clients = new Map<string, ClientCertificate>();
   const problems: Diagnostic[] = [];
   for (const spec of contract.clients) {
-    const made = await makeClient(contract, spec, certificates, compiled);
+    const made = await makeClient(contract, spec, certificates);
     if ('code' in made) problems.push(made);
     else clients.set(spec.name, made);
   }
@@ -293,7 +302,6 @@ async function makeClient(
   contract: Contract,
   spec: ClientSpec,
   certificates: DevelopmentCertificates,
-  compiled: Compiled,
 ): Promise<ClientCertificate | Diagnostic> {
   if (spec.kind === 'files') {
     const cert = await readText(contract, `clients.${spec.name}.cert`, spec.cert, spec);
@@ -303,19 +311,13 @@ async function makeClient(
     const parameters = { what: `clients.${spec.name}`, reason: 'the files hold no PEM certificate and private key' };
     return createDiagnostic(ContractFile, spec.origin, parameters);
   }
-  const usesOurs = compiled.developmentSecrets.length > 0 || usesMeshIdentity(compiled);
-  if (spec.signedBy === 'gateway' && !usesOurs) {
+  if (spec.signedBy === 'gateway' && !certificates.isUsed) {
     return createDiagnostic(ContractClientAuthority, spec.origin, { name: spec.name });
   }
   const authority = spec.signedBy === 'gateway' ? await certificates.ca() : undefined;
   const { commonName, dnsNames, uris } = spec;
   const pair = await issueCertificate(authority, { commonName, dnsNames, uris, usage: 'client' });
   return { cert: pair.certificate, key: pair.privateKey };
-}
-
-/** True when clients are checked against a mesh root that postern made. */
-function usesMeshIdentity({ snapshot, context }: Compiled): boolean {
-  return snapshot.secrets['ROOTCA'] !== undefined && context.store.all('Gateway').length > 0;
 }
 
 async function readText(contract: Contract, what: string, file: string, spec?: ClientSpec): Promise<string> {

@@ -106,21 +106,24 @@ export class TestRunner {
       const { split } = step.expect;
       const wrong = split === undefined ? [] : judgeWeights(split, decided.decision, subsetOrName);
       judged += judgement.judged + (split === undefined ? 0 : 1);
-      results.push({
-        ...describe(step, decided.decision),
-        ...outcomeOf(decided.decision),
-        failures: [...judgement.failures, ...wrong],
-        unjudged: judgement.unjudged,
-        upstreamsSaw: [],
-      });
+      results.push(
+        this.withTrail(step, decided.call, {
+          ...describe(step, decided.decision),
+          ...outcomeOf(decided.decision),
+          failures: [...judgement.failures, ...wrong],
+          unjudged: judgement.unjudged,
+          upstreamsSaw: [],
+        }),
+      );
     }
     return { steps: results, judged };
   }
 
   private async runShared(steps: readonly Step[]): Promise<TestRun> {
-    const first = steps[0];
-    if (first === undefined) return { steps: [], judged: 0 };
-    const session = await this.open(planFetch(first.url, this.options(first)).target);
+    const opener = steps[0];
+    if (opener === undefined) return { steps: [], judged: 0 };
+    const first = planFetch(opener.url, this.options(opener));
+    const session = await this.open(first.target);
     const results: StepResult[] = [];
     let judged = 0;
     try {
@@ -135,7 +138,7 @@ export class TestRunner {
         if (result === undefined) continue;
         this.reached(step, target, session);
         judged += step.expect.assertions.length;
-        results.push(result);
+        results.push(this.withTrail(step, callOf(first.target, request, session.protocol), result));
       }
     } finally {
       session.close();
@@ -156,7 +159,8 @@ export class TestRunner {
         session.close();
       }
     }
-    return { result: result as StepResult, judged: step.expect.assertions.length };
+    const call = callOf(target, request, undefined);
+    return { result: this.withTrail(step, call, result as StepResult), judged: step.expect.assertions.length };
   }
 
   /** Over connections that are kept as long as they last: what is sampled is the choice of the cluster. */
@@ -185,9 +189,21 @@ export class TestRunner {
     } finally {
       session?.close();
     }
+    const call = callOf(target, request, undefined);
     const result = last as StepResult;
-    if (split === undefined || result.failures.length > 0) return { result, judged: 1 };
-    return { result: { ...result, failures: judgeCounts(split, counts, sent, subsetOrName) }, judged: 1 };
+    const failures =
+      split === undefined || result.failures.length > 0
+        ? result.failures
+        : judgeCounts(split, counts, sent, subsetOrName);
+    return { result: this.withTrail(step, call, { ...result, failures }), judged: 1 };
+  }
+
+  /** Who sees a failure wants every rule that was considered, not only those that were chosen. */
+  private withTrail(step: Step, call: Call, result: StepResult): StepResult {
+    if (result.failures.length === 0) return result;
+    const certificate = step.client === undefined ? undefined : this.gateway.clients.get(step.client)?.cert;
+    const { trail } = this.gateway.explain(call, certificate);
+    return { ...result, decision: { ...result.decision, trail } };
   }
 
   private open(target: SessionTarget): Promise<ClientSession> {
