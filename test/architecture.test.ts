@@ -61,6 +61,21 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
     io: true,
   },
+  'contract/': {
+    imports: [
+      'gateway/',
+      'gateway.ts',
+      'decide/',
+      'dataplane/environment.ts',
+      'stub/',
+      'certs/',
+      'xds/',
+      'config/',
+      'regex/',
+      'diagnostics/',
+    ],
+    io: true,
+  },
   'admin/': {
     imports: ['gateway/', 'gateway.ts', 'xds/', 'dataplane/telemetry/', 'diagnostics/', 'translate/'],
     io: true,
@@ -78,6 +93,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       'stub/',
       'gateway/',
       'gateway.ts',
+      'contract/',
       'admin/',
       'export/',
       'deviations.ts',
@@ -85,8 +101,8 @@ const ROWS: Readonly<Record<string, Row>> = {
     io: true,
   },
   'deviations.ts': { imports: ['config/', 'diagnostics/'] },
-  'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
-  'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
+  'index.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'decide/'] },
+  'testing.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'certs/', 'stub/'] },
 };
 
 // Packages have one owner too.

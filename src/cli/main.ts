@@ -11,6 +11,7 @@ import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
+import { testCommand } from './test-command.js';
 import { version } from './version.js';
 
 // Whoever read our output has gone (`postern run | head`): nobody is left to be told, and a gateway goes on serving.
@@ -21,6 +22,8 @@ const program = new Command('postern')
   .version(version, '-V, --version')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
+  .addCommand(testCommand())
+  .addCommand(explainCommand())
   .addCommand(analyzeCommand())
   .addCommand(explainCommand())
   .addCommand(proxyConfigCommand())
