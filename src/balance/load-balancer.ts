@@ -82,7 +82,11 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 
   hostsChanged(): void {
     this.priorities = undefined;
-    this.slowStart?.enter(this.hostsByPriority.flat());
+    if (this.slowStart === undefined) return;
+    this.slowStart.enter(this.hostsByPriority.flat());
+    // Deadlines come from the weights of this moment and last until a host is picked (seen on Envoy 1.40: with a minimum
+    // of zero a new host may wait longer than its window).
+    this.refresh();
   }
 
   replaceHosts(hosts: readonly H[]): void {

@@ -9,6 +9,8 @@ export const UNREACHABLE = 69;
 /** Our own fault. */
 export const INTERNAL = 70;
 export const NOT_PERMITTED = 77;
+/** Findings at or above `--failure-threshold`, as istioctl has it. */
+export const FINDINGS = 79;
 export const PORT_IN_USE = 98;
 export const INTERRUPTED = 130;
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 // The command line: one file per command, exit codes in exit-codes.ts.
 import { Command, CommanderError } from 'commander';
+import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
+import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
@@ -17,6 +19,8 @@ const program = new Command('postern')
   .version(version, '-V, --version')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
+  .addCommand(explainCommand())
+  .addCommand(analyzeCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(certsCommand())

@@ -48,6 +48,8 @@ export interface LoadOptions {
   readonly mesh?: MeshConfig | undefined;
   /** Files that have not changed since the last load with this cache are taken from it. */
   readonly cache?: LoadCache | undefined;
+  /** Called after each file. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** What became of the documents. */
@@ -123,11 +125,12 @@ export function loadConfig(sources: readonly Source[], options: LoadOptions = {}
   const namespace = options.namespace ?? 'default';
   const assembly = new Assembly();
   const keys = new Set<string>();
-  for (const source of sources) {
+  for (const [index, source] of sources.entries()) {
     const load = (): LoadedFile => new FileLoader(source, namespace).load();
     const key = `${namespace} ${source.named} ${source.file}`;
     assembly.add(options.cache === undefined ? load() : options.cache.file(key, source.text, load));
     keys.add(key);
+    options.progress?.(index + 1, sources.length);
   }
   options.cache?.keep(keys);
   return assembly.finish(options);

@@ -2,6 +2,8 @@
 // code is never reused.
 import type { MessageType } from './diagnostic.js';
 
+export * from './analysis-messages.js';
+
 // --- Loading (PST01xx): YAML, Kubernetes objects, structure. Texts of the API server. Spec validation.md §7, §8.
 
 export const YamlSyntax: MessageType = {
@@ -643,6 +645,15 @@ export const OutlierNeverEjects: MessageType = {
   template: 'outlierDetection can never eject an endpoint of {host}: {percent} % of {endpoints} is less than one',
   explanation: 'An endpoint is ejected only while the ejected share stays within maxEjectionPercent, 10 by default.',
   help: 'raise maxEjectionPercent',
+};
+
+export const GatewayNodeUnknown: MessageType = {
+  code: 'PST0801',
+  severity: 'warning',
+  template: 'endpoints of {host} on every node are used: the node of the gateway is not known',
+  explanation:
+    'With internalTrafficPolicy Local a gateway gets only the endpoints of the node that its pod runs on; here every endpoint is used.',
+  help: 'name the node: --node-metadata NODE_NAME=NAME (nodeMetadata in the library)',
 };
 
 export const UpstreamNameUnchecked: MessageType = {

@@ -29,6 +29,8 @@ export function exportCluster(snapshot: Snapshot, material: Material, cluster: C
   );
   return {
     ...rest,
+    // The name in statistics and in %UPSTREAM_CLUSTER%, as istiod gives it.
+    alt_stat_name: `${cluster.name};`,
     ...(endpoints === undefined ? {} : { type: 'STATIC', load_assignment: loadAssignment(cluster.name, endpoints) }),
     ...(type === undefined
       ? {}

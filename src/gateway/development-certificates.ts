@@ -91,7 +91,9 @@ export class DevelopmentCertificates {
   async workloadIdentity(proxy: GatewayProxy): Promise<WorkloadCertificates> {
     const ca = await this.ca();
     const uri = `spiffe://${proxy.domain}/ns/${proxy.namespace}/sa/istio-ingressgateway-service-account`;
-    const pair = await this.once(uri, () => issueCertificate(ca, { commonName: '', uris: [uri], usage: 'both' }));
+    const pair = await this.once(uri, () =>
+      issueCertificate(ca, { commonName: '', organization: proxy.domain, uris: [uri], usage: 'both' }),
+    );
     return { certificateChain: pair.certificate, privateKey: pair.privateKey, root: ca.certificate };
   }
 

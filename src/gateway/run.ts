@@ -11,9 +11,10 @@ import { noSecretArrives } from '../decide/chain-readiness.js';
 import { buildSnapshotIndex } from '../decide/snapshot-index.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
+import type { StubOptions } from '../stub/echo-stub.js';
 import { acceptUpdate } from '../translate/update.js';
 import type { Snapshot } from '../xds/index.js';
-import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns } from './compile.js';
+import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns, servicePorts } from './compile.js';
 import { DevelopmentCertificates } from './development-certificates.js';
 import { createEnvironment } from './environment.js';
 import { Stubs } from './stubs.js';
@@ -34,6 +35,8 @@ export interface RunOptions extends CompileOptions {
   readonly observer?: StreamObserver;
   /** Echo stubs for services without endpoints; default true. */
   readonly stubs?: boolean;
+  /** Told of what the stubs receive. */
+  readonly onReceived?: StubOptions['onReceived'];
   readonly devCerts?: boolean;
   /** Where the development CA is kept; default: in memory. */
   readonly certificates?: DevelopmentCertificates;
@@ -119,7 +122,7 @@ class Gateway implements RunningGateway {
         ...(options.anyPort === true ? { otherwise: 0 } : {}),
       }));
     this.standIns = {
-      stubs: options.stubs === false ? undefined : new Stubs(),
+      stubs: options.stubs === false ? undefined : new Stubs(options.onReceived),
       certificates: options.certificates ?? new DevelopmentCertificates(undefined),
       devCerts: options.devCerts === true,
     };
@@ -140,12 +143,7 @@ class Gateway implements RunningGateway {
   }
 
   get servicePorts(): ReadonlyMap<number, number> {
-    const resolve = gatewayPortResolver(this.compiled.context.store, this.compiled.context.proxy);
-    const ports = new Map<number, number>();
-    for (const gateway of this.compiled.store.all('Gateway')) {
-      for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
-    }
-    return ports;
+    return servicePorts(this.compiled);
   }
 
   get listeners(): readonly BoundListener[] {

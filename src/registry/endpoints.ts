@@ -252,7 +252,7 @@ function workloadEntryEndpoint(
     address: isUnix ? address.slice(UNIX_PREFIX.length) : address,
     port: isUnix ? 0 : mapped !== undefined && mapped > 0 ? mapped : (port.targetPort ?? port.number),
     servicePortName: port.name,
-    labels: withTopologyLabels(labels, locality, undefined),
+    labels: withTopologyLabels(labels, locality, undefined, entry.network),
     locality,
     weight: entry.weight === undefined || entry.weight === 0 ? 1 : entry.weight,
     health: 'HEALTHY',

@@ -18,7 +18,7 @@ t.test('a row for every field', async (t) => {
   });
   t.match(find('VirtualService', 'spec.http[].match[].headers{}.exact'), { type: 'string' });
   t.match(find('VirtualService', 'spec.http[].fault.abort.http2Error'), { status: 'refused' });
-  t.match(find('ServiceEntry', 'spec.endpoints[].network'), { status: 'not emulated' });
+  t.match(find('DestinationRule', 'spec.trafficPolicy.tunnel'), { status: 'not emulated' });
   t.match(find('PeerAuthentication', 'spec.portLevelMtls{}.mode'), { type: 'UNSET | DISABLE | PERMISSIVE | STRICT' });
   t.match(find('MeshConfig', 'defaultConfig.gatewayTopology.numTrustedProxies'), { status: 'emulated' });
   for (const { kind, path, status, note } of fields) t.equal(note === '', status === 'emulated', `${kind} ${path}`);

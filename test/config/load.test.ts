@@ -367,10 +367,12 @@ check('lists have limits', istio('ServiceEntry', 'hosts: []\nports: [{number: 80
 
 check(
   'fields that are not emulated are warned about, others that do nothing are not',
-  `${istio('WorkloadEntry', 'address: 1.2.3.4\nnetwork: far')}---\n${istio('ServiceEntry', 'hosts: [a.test]\naddresses: [10.0.0.1]', '{name: z, uid: u}')}`,
+  `${istio('DestinationRule', 'host: a\ntrafficPolicy: {loadBalancer: {backendUtilization: {a: b}}}')}---\n${istio('ServiceEntry', 'hosts: [a.test]\naddresses: [10.0.0.1]', '{name: z, uid: u}')}`,
   {
-    diagnostics: [{ code: 'PST0130', at: '6:3', says: 'spec.network is not emulated' }],
-    objects: ['WorkloadEntry/default/x', 'ServiceEntry/default/z'],
+    diagnostics: [
+      { code: 'PST0130', at: '6:34', says: 'spec.trafficPolicy.loadBalancer.backendUtilization is not emulated' },
+    ],
+    objects: ['ServiceEntry/default/z', 'DestinationRule/default/x'],
   },
 );
 

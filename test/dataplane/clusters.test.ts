@@ -372,6 +372,29 @@ function tlsCluster(
   });
 }
 
+t.test('warm-up: an endpoint that joins gets little at first', (t) => {
+  const time = new ManualTime();
+  const config = cluster('c', { round_robin_lb_config: { slow_start_config: { slow_start_window: '100s' } } });
+  const environment = { ...loopbackEnvironment(time), random: () => 0 };
+  const first = clusters([config], { c: [endpoint(1), endpoint(2)] }, environment);
+  time.advance(101_000);
+  const next = clusters([config], { c: [endpoint(1), endpoint(2), endpoint(3)] }, environment, {}, first);
+  const share = (): number => {
+    let count = 0;
+    for (let i = 0; i < 210; i++) if (next.get('c')?.chooseHost({})?.address === '127.0.0.1:3') count++;
+    return count;
+  };
+  t.equal(share(), 10, 'a tenth of the weight of the others');
+  time.advance(50_000);
+  const half = share();
+  t.ok(half >= 38 && half <= 44, `a fifth at half time: ${half}`);
+  time.advance(50_001);
+  const whole = share();
+  t.ok(whole >= 69 && whole <= 71, `a third in the end: ${whole}`);
+  next.close();
+  t.end();
+});
+
 t.test('TLS origination', async (t) => {
   const seen: { servername: string | false; alpn: string | false; subject: string }[] = [];
   const server = tls.createServer(
@@ -470,7 +493,7 @@ t.test('TLS origination', async (t) => {
 
 async function certificateNames(): Promise<string[]> {
   const { X509Certificate } = await import('node:crypto');
-  const { subjectAltNames } = await import('../../src/dataplane/transport-socket/certificate-facts.js');
+  const { subjectAltNames } = await import('../../src/decide/certificate-facts.js');
   return subjectAltNames(new X509Certificate(pem('upstream.pem'))).map(({ value }) => value);
 }
 

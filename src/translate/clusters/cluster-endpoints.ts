@@ -12,6 +12,7 @@ import {
   type LocalitySetting,
   usesLocalityWeights,
 } from './locality.js';
+import { isReachable } from './node-local.js';
 
 /** Which endpoints of a service a cluster takes, and what orders them. */
 export interface EndpointSelection {
@@ -38,7 +39,10 @@ export function edsEndpoints(
   usesMutualTls: (endpoint: IstioEndpoint) => boolean,
 ): readonly Endpoint[] {
   const usable = selectEndpoints(context, selection).filter(
-    (endpoint) => isSent(endpoint, selection.policy) && accepts(endpoint),
+    (endpoint) =>
+      isSent(endpoint, selection.policy) &&
+      isReachable(endpoint, selection.service, context.proxy) &&
+      accepts(endpoint),
   );
   const groups = localise(context, usable, selection);
   const weighted = usesLocalityWeights(selection.locality);

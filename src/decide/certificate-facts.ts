@@ -1,5 +1,5 @@
 // What certificates say, in Envoy's forms: RFC 2253 subject, SAN lists, pins (spec dataplane.md §2.3, gateway.md §7.4).
-import { createHash, type X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 
 export type SubjectAltNameType = 'DNS' | 'URI' | 'IP Address' | 'email' | 'other';
 
@@ -89,4 +89,17 @@ export function dnsNameCovers(pattern: string, name: string): boolean {
   if (!lower.startsWith('*.')) return false;
   const dot = wanted.indexOf('.');
   return dot > 0 && wanted.slice(dot) === lower.slice(1);
+}
+
+/** All certificates of a PEM text that can be read. */
+export function certificatesIn(pem: string): readonly X509Certificate[] {
+  const blocks =
+    pem.match(/-----BEGIN (?:TRUSTED )?CERTIFICATE-----[^-]*-----END (?:TRUSTED )?CERTIFICATE-----/g) ?? [];
+  return blocks.flatMap((block) => {
+    try {
+      return [new X509Certificate(block)];
+    } catch {
+      return [];
+    }
+  });
 }

@@ -1,7 +1,7 @@
 // Which of several certificates of one chain answers (spec dataplane.md §2.3). Chosen from the peeked ClientHello before
 // OpenSSL sees it, because OpenSSL's own choice does not know names.
 import { X509Certificate } from 'node:crypto';
-import { latin1, u16 } from '../../match/inspect/client-hello.js';
+import { latin1, u16 } from '../match/inspect/client-hello.js';
 import { commonName, subjectAltNames } from './certificate-facts.js';
 
 /** What of a ClientHello decides. */

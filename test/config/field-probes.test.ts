@@ -1,0 +1,36 @@
+// Every emulated field has a probe, and every probe sees the right value. That each of them would notice if the field
+// were not read is for field-mutants.verify.test.ts to show.
+import t from 'tap';
+import { type Field, listFields } from '../../src/config/fields.js';
+import { PROBES } from './field-probes/index.js';
+import { fits, lookAt } from './field-probes/probe.js';
+
+const name = (kind: string, path: string): string => `${kind} ${path}`;
+
+t.test('every probe sees the right value', async (t) => {
+  for (const probe of PROBES) {
+    const found = lookAt(probe);
+    if (fits(found, probe.want)) t.pass(name(probe.kind, probe.paths.join(', ')));
+    else t.match(found, probe.want, name(probe.kind, probe.paths.join(', ')));
+  }
+});
+
+t.test('every emulated field has a probe, and every probe is of such a field', async (t) => {
+  const fields = new Map<string, Field>(listFields().map((field) => [name(field.kind, field.path), field]));
+  const probed = new Set(PROBES.flatMap(({ kind, paths }) => paths.map((path) => name(kind, path))));
+  for (const path of probed) t.equal(fields.get(path)?.status, 'emulated', path);
+  // metadata is one message for all kinds, of which no kind uses everything: there each row is shown once.
+  const rows = new Set([...probed].map((path) => fields.get(path)?.row));
+  for (const [path, { status, row, path: place }] of fields) {
+    if (status !== 'emulated') continue;
+    t.ok(probed.has(path) || (place.startsWith('metadata') && rows.has(row)), `${path} has a probe`);
+  }
+});
+
+t.test('a probe compares what it should', async (t) => {
+  t.ok(fits({ a: 1, b: { c: [1] } }, { b: { c: [1] } }), 'objects by the keys that are wanted');
+  t.notOk(fits({ a: 1 }, { a: 2 }));
+  t.notOk(fits({ a: [1, 2] }, { a: [1] }), 'lists by all items');
+  t.ok(fits({ a: 1 }, { b: undefined }) && !fits({ b: 1 }, { b: undefined }), 'undefined is absence');
+  t.notOk(fits(undefined, {}) || fits([], {}) || fits({}, []) || fits('1', 1), 'kinds of values');
+});
