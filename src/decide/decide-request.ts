@@ -11,7 +11,6 @@ import { isInlineRequestHeader, joinCookieCrumbs, joinInlineHeaders } from '../f
 import {
   ABSOLUTE_PATH,
   CLUSTER_NOT_FOUND,
-  codecError,
   directResponse,
   escapedSlashRedirect,
   faultAbort,
@@ -155,9 +154,6 @@ class RequestDecider {
   /** Everything that is refused before headers are mutated and a route is looked for. */
   private checkHead(): LocalReply | undefined {
     const { facts, manager } = this;
-    if (facts.protocol === 'HTTP/1.0' && manager.http_protocol_options.accept_http_10 !== true) {
-      return codecError('low_version');
-    }
     const keepsHost = removeHopByHopHeaders(facts, this.upgrade !== undefined);
     // An absolute target names its host after `Connection: Host` has taken the header away.
     if (!keepsHost && facts.protocol !== 'HTTP/2' && facts.scheme === undefined) facts.authority = undefined;
