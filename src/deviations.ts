@@ -47,13 +47,6 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
   {
-    id: 'blocked-upload',
-    envoy: 'notices that a client has left while its upload waits for an upstream that does not read',
-    postern: 'notices it when the upstream moves again (HTTP/1.1; HTTP/2 clients are noticed at once)',
-    why: 'a paused net.Socket tells neither FIN nor RST',
-    calls: [],
-  },
-  {
     id: 'openssl-algorithms',
     envoy: 'BoringSSL: X25519MLKEM768, X25519Kyber768Draft00 and DES-CBC3-SHA are there when configured',
     postern: 'leaves out what the OpenSSL of this Node lacks and warns (PST0215)',
@@ -158,43 +151,12 @@ export const deviations: readonly Deviation[] = [
     ],
   },
   {
-    id: 'h1-lenient-syntax',
-    envoy: 'accepts bare LF and CR, folded lines, blanks after a chunk size and bytes after a chunk',
-    postern: 'refuses them with 400 (and HTTP/1.2 with 400 where Envoy, told to accept HTTP/1.0, serves it)',
-    why: 'llhttp, in node:http, is stricter; its insecure mode would accept NUL and CL+TE as well',
-    pending: 'own codec',
-    calls: [
-      'dataplane/bodies: chunk longer than announced',
-      'dataplane/bodies: chunk size with spaces',
-      'dataplane/http10: HTTP/1.2',
-      'dataplane/malformed-http1: bare LF line ends',
-      'dataplane/malformed-http1: bare CR in a value',
-      'dataplane/malformed-http1: folded line',
-    ],
-  },
-  {
-    id: 'h1-pipelined-answers',
-    envoy: 'closes a connection on which a third answer would wait behind two others',
-    postern: 'queues and sends them all',
-    why: 'node:http queues responses out of sight',
-    pending: 'own codec',
-    calls: ['dataplane/connections: three pipelined requests'],
-  },
-  {
     id: 'h2-204-with-body',
     envoy: 'sends the body of a local reply with status 204 over HTTP/2',
     postern: 'ends the stream with the head',
     why: 'node:http2 ends a response of status 204 with its head',
     pending: 'own codec',
     calls: ['policy/fault-abort: abort with 204 over h2', 'routing/direct-response: 204 with a body, h2'],
-  },
-  {
-    id: 'request-headers-timeout',
-    envoy: 'answers 408 when the head takes longer than request_headers_timeout (EDGE profile, connectionSettings)',
-    postern: 'waits; the setting is warned about (PST0213)',
-    why: 'node:http hands out a request when its head is complete, and its own timeout answers otherwise',
-    pending: 'own codec',
-    calls: [],
   },
 ];
 

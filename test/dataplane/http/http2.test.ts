@@ -271,7 +271,7 @@ await t.test('upstream breaks off after headers: RST_STREAM INTERNAL_ERROR at on
       const got = await request(session, { ':path': '/' });
       t.equal(`${got.status} ${got.rstCode}`, '200 2');
       const [info] = await gateway.logged(1);
-      t.equal(`${info?.status} ${info?.flags.join()}`, '200 UC');
+      t.equal(`${info?.status} ${info?.flags.join()}`, '200 UPE');
     },
   );
 });
@@ -447,6 +447,7 @@ await t.test('a client that leaves with the last frame in hand has got its respo
           socket,
           { environment: realEnvironment(), secure: false, manager: MANAGER },
           {
+            onRequestBegun: () => {},
             onStream: (stream) => {
               stream.listen({
                 onFailure: ({ details }) => resolve(details),
