@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
-import { buildServerNameBench, clientHelloBench, type MicroBench } from './micro.js';
+import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
+import { terminationRows } from './termination.js';
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const wanted = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
@@ -19,16 +20,24 @@ interface Row {
 
 const rows: Row[] = [];
 if (wanted('micro')) {
-  for (const bench of [clientHelloBench(), ...[10, 1000, 100_000].map(buildServerNameBench)]) rows.push(micro(bench));
+  const sizes = [10, 1000, 100_000];
+  for (const bench of [
+    clientHelloBench(),
+    ...sizes.map(buildServerNameBench),
+    ...sizes.map(virtualHostBench),
+    ...[10, 1000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
+  ])
+    rows.push(micro(bench));
 }
 if (wanted('start')) rows.push(await startUp());
+if (wanted('termination')) rows.push(...(await terminationRows(readyPort)));
 
 process.stderr.write(`node ${process.version}, ${process.argv.slice(2).join(' ') || 'all'}\n`);
 for (const { name, unit, runs } of rows) {
   const sorted = [...runs].sort((a, b) => a - b);
   const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
   const spread = `${(sorted[0] ?? 0).toFixed(0)}..${(sorted[sorted.length - 1] ?? 0).toFixed(0)}`;
-  process.stderr.write(`${name.padEnd(44)} ${median.toFixed(0).padStart(8)} ${unit.padEnd(4)} (${spread})\n`);
+  process.stderr.write(`${name.padEnd(56)} ${median.toFixed(0).padStart(8)} ${unit.padEnd(4)} (${spread})\n`);
 }
 process.stdout.write(`${JSON.stringify({ node: process.version, rows })}\n`);
 

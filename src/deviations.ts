@@ -1,5 +1,9 @@
-// Where postern differs from Envoy and says so: the list behind `postern deviations`. Entries name the recorded calls
-// that show them; the golden replay fails when one of those agrees after all.
+// Where postern differs from Istio and Envoy and says so: the lists behind `postern deviations`. The first is written
+// here; its entries name the recorded calls that show them, and the golden replay fails when one of those agrees after
+// all. The second, of what is read and not carried out, is taken from the decoder's own rows.
+import { listFields } from './config/fields.js';
+import { KINDS_NOT_EMULATED } from './config/known-kinds.js';
+import { FieldNotEmulated, KindNotEmulated } from './diagnostics/catalogue.js';
 
 /** One thing that Node, OpenSSL or a library does not do as Envoy does it. */
 export interface Deviation {
@@ -125,3 +129,37 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
 ];
+
+/** Something of the API that postern reads, warns about and does not carry out. */
+export interface NotEmulated {
+  /** 'DestinationRule TrafficPolicy.tunnel', or 'AuthorizationPolicy (security.istio.io)' for a whole kind. */
+  readonly id: string;
+  /** The code of the warning that whoever writes it gets. */
+  readonly code: string;
+  /** What the real gateway does with it; '' for a kind. */
+  readonly envoy: string;
+  /** Every place of the field, 'spec.trafficPolicy.tunnel'; empty for a kind. */
+  readonly paths: readonly string[];
+}
+
+/** Kind by kind in the order of the tables of fields, then the kinds of which nothing is carried out. */
+export function listNotEmulated(): readonly NotEmulated[] {
+  const byRow = new Map<object, { readonly entry: Omit<NotEmulated, 'paths'>; readonly paths: string[] }>();
+  for (const { kind, path, status, row, note, message } of listFields()) {
+    // What is in such a message is said with the message.
+    if (status !== 'not emulated' || row.status !== 'not emulated') continue;
+    const name = path.slice(path.lastIndexOf('.') + 1);
+    const id =
+      message.name === kind || message.name.startsWith(`${kind}.`)
+        ? `${message.name}.${name}`
+        : `${kind} ${message.name}.${name}`;
+    const found = byRow.get(row) ?? { entry: { id, code: FieldNotEmulated.code, envoy: note }, paths: [] };
+    found.paths.push(kind === found.entry.id.split(/[ .]/, 1)[0] ? path : `${kind} ${path}`);
+    byRow.set(row, found);
+  }
+  const fields = [...byRow.values()].map(({ entry, paths }) => ({ ...entry, paths }));
+  const kinds = [...KINDS_NOT_EMULATED].flatMap(([group, names]) =>
+    [...names].map((name) => ({ id: `${name} (${group})`, code: KindNotEmulated.code, envoy: '', paths: [] })),
+  );
+  return [...fields, ...kinds];
+}

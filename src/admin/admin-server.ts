@@ -3,7 +3,7 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { RunningGateway } from '../gateway/run.js';
-import { publishSnapshot } from '../translate/published.js';
+import { dumpSnapshot } from '../translate/published.js';
 import { isLoopback, renderSocketAddress } from '../xds/index.js';
 import { renderConfigDump } from './config-dump.js';
 
@@ -115,11 +115,7 @@ function answer(request: http.IncomingMessage, options: AdminOptions, started: n
     case '/clusters':
       return { status: 200, type: TEXT, body: options.clusters() };
     case '/config_dump': {
-      const dump = renderConfigDump(
-        publishSnapshot(options.gateway.snapshot),
-        query.has('include_eds'),
-        options.version,
-      );
+      const dump = renderConfigDump(dumpSnapshot(options.gateway.snapshot), query.has('include_eds'), options.version);
       return { status: 200, type: JSON_TYPE, body: `${JSON.stringify(dump, null, 1)}\n` };
     }
     case '/stats':

@@ -1,11 +1,13 @@
 // `/config_dump` in Envoy's shape (spec dataplane.md §8.3), and back: `proxy-config --admin` reads the dump of postern
-// or of a real Envoy. Private keys are never in a PublishedSnapshot, so they cannot be in a dump.
-import type { PublishedSnapshot } from '../translate/published.js';
+// or of a real Envoy. Private keys are never in a DumpedSnapshot, so they cannot be in a dump.
+import type { DumpedSecret, DumpedSnapshot } from '../translate/published.js';
 
 const TYPE = 'type.googleapis.com/envoy.admin.v3.';
+/** `[redacted]`, as Envoy shows a private key. */
+const REDACTED = 'W3JlZGFjdGVkXQ==';
 
 /** The dump, in Envoy's order of sections. `include_eds` adds the endpoints, as Envoy's query parameter does. */
-export function renderConfigDump(published: PublishedSnapshot, includeEndpoints: boolean, version: string): unknown {
+export function renderConfigDump(published: DumpedSnapshot, includeEndpoints: boolean, version: string): unknown {
   const version_info = version;
   return {
     configs: [
@@ -42,7 +44,11 @@ export function renderConfigDump(published: PublishedSnapshot, includeEndpoints:
       },
       {
         '@type': `${TYPE}SecretsConfigDump`,
-        dynamic_active_secrets: published.secrets.active.map((name) => ({ name, version_info, secret: { name } })),
+        dynamic_active_secrets: published.secrets.active.map((name) => ({
+          name,
+          version_info,
+          secret: { name, ...renderSecret(published.certificates[name]) },
+        })),
         dynamic_warming_secrets: published.secrets.warming.map((name) => ({
           name,
           version_info: 'uninitialized',
@@ -53,8 +59,33 @@ export function renderConfigDump(published: PublishedSnapshot, includeEndpoints:
   };
 }
 
+function renderSecret(secret: DumpedSecret | undefined): Record<string, unknown> {
+  if (secret === undefined) return {};
+  const bytes = (text: string) => ({ inline_bytes: Buffer.from(text).toString('base64') });
+  return secret.kind === 'tls_certificate'
+    ? {
+        tls_certificate: {
+          certificate_chain: bytes(secret.certificateChain),
+          private_key: { inline_bytes: REDACTED },
+        },
+      }
+    : { validation_context: { trusted_ca: bytes(secret.trustedCa) } };
+}
+
+function readSecret(secret: Record<string, unknown> | undefined): DumpedSecret | undefined {
+  const pem = (value: unknown): string => {
+    const source = record(value);
+    return String(source?.['inline_string'] ?? Buffer.from(String(source?.['inline_bytes'] ?? ''), 'base64'));
+  };
+  const certificate = record(secret?.['tls_certificate']);
+  if (certificate !== undefined)
+    return { kind: 'tls_certificate', certificateChain: pem(certificate['certificate_chain']) };
+  const context = record(secret?.['validation_context']);
+  return context === undefined ? undefined : { kind: 'validation_context', trustedCa: pem(context['trusted_ca']) };
+}
+
 /** The sections of a dump; `undefined` when the JSON is no config dump. */
-export function readConfigDump(dump: unknown): PublishedSnapshot | undefined {
+export function readConfigDump(dump: unknown): DumpedSnapshot | undefined {
   const configs = record(dump)?.['configs'];
   if (!Array.isArray(configs)) return undefined;
   const section = (name: string): Record<string, unknown> =>
@@ -80,6 +111,11 @@ export function readConfigDump(dump: unknown): PublishedSnapshot | undefined {
   }
   const names = (value: unknown): string[] => list(value).map((entry) => String(entry['name']));
   const secrets = section('SecretsConfigDump');
+  const certificates: Record<string, DumpedSecret> = {};
+  for (const entry of list(secrets['dynamic_active_secrets'])) {
+    const secret = readSecret(record(entry['secret']));
+    if (secret !== undefined) certificates[String(entry['name'])] = secret;
+  }
   // The dump is Envoy's or ours, of the types that we would print ourselves: what else is in it is only printed.
   return {
     listeners,
@@ -87,7 +123,8 @@ export function readConfigDump(dump: unknown): PublishedSnapshot | undefined {
     clusters: list(section('ClustersConfigDump')['dynamic_active_clusters']).map((entry) => entry['cluster']),
     endpoints,
     secrets: { active: names(secrets['dynamic_active_secrets']), warming: names(secrets['dynamic_warming_secrets']) },
-  } as unknown as PublishedSnapshot;
+    certificates,
+  } as unknown as DumpedSnapshot;
 }
 
 // Ours are flat rows already; Envoy's are localities with lb_endpoints.

@@ -8,6 +8,7 @@ import { type HashTable, normaliseWeights } from './hash-table.js';
 import { buildMaglev } from './maglev.js';
 import { choosePriority, computePriorityLoad, type PriorityLoad } from './priority-load.js';
 import { buildRing } from './ring-hash.js';
+import { SlowStart } from './slow-start.js';
 
 /** What a choice depends on beside the hosts. */
 export interface Selection<H extends BalancedHost> {
@@ -15,8 +16,10 @@ export interface Selection<H extends BalancedHost> {
   readonly hash?: bigint | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Hosts that the previous_hosts predicate turns down. After six draws the last one is taken all the same. */
+  /** Hosts that the previous_hosts predicate turns down. After `maxDraws` the last one is taken all the same. */
   readonly exclude?: readonly H[] | undefined;
+  /** Draws at most; default 6. */
+  readonly maxDraws?: number | undefined;
   /** Priorities that earlier attempts used (previous_priorities): the load goes to the others while any is healthy. */
   readonly excludePriorities?: ReadonlySet<number> | undefined;
 }
@@ -27,10 +30,12 @@ export interface LoadBalancer<H extends BalancedHost> {
   choose(selection: Selection<H>): H | undefined;
   /** To be called when `ejected` of a host has changed; cheap, work is done at the next choice. */
   hostsChanged(): void;
+  /** Another set of hosts: the position of round robin and the age of the hosts that stay live on. */
+  replaceHosts(hosts: readonly H[]): void;
 }
 
-/** Draws that Envoy makes before it accepts an excluded host: host_selection_retry_max_attempts 5, and the first. */
-const MAX_DRAWS = 6;
+/** Draws before an excluded host is accepted: Istio's host_selection_retry_max_attempts of 5, and the first. */
+const DEFAULT_DRAWS = 6;
 
 /** Envoy's default where the cluster does not say; Istio always does. */
 const DEFAULT_PANIC_THRESHOLD = 50;
@@ -39,35 +44,50 @@ const DEFAULT_RING_SIZE = 1024;
 const DEFAULT_TABLE_SIZE = 65537;
 
 /**
- * A balancer over a fixed set of hosts. A new set (DNS, another snapshot) gets a new balancer.
+ * A balancer over the hosts of a cluster.
  *
  *     const balancer = createLoadBalancer(cluster, hosts);
  *     balancer.choose({ random: Math.random });
+ *
+ * `now` (milliseconds) is asked by clusters with a warm-up only; without it no time passes.
  */
-export function createLoadBalancer<H extends BalancedHost>(cluster: Cluster, hosts: readonly H[]): LoadBalancer<H> {
-  return new PriorityLoadBalancer(cluster, hosts);
+export function createLoadBalancer<H extends BalancedHost>(
+  cluster: Cluster,
+  hosts: readonly H[],
+  now: () => number = () => 0,
+): LoadBalancer<H> {
+  return new PriorityLoadBalancer(cluster, hosts, now);
 }
 
 class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
   private readonly cluster: Cluster;
-  private readonly hostsByPriority: readonly (readonly H[])[];
+  private hostsByPriority: readonly (readonly H[])[];
   private readonly panicThreshold: number;
+  private readonly slowStart: SlowStart<H> | undefined;
   private priorities: PriorityState<H>[] | undefined;
   private load: PriorityLoad;
   /** Position of round robin by pool, so that a health change does not restart it. */
   private readonly positions = new Map<string, number>();
 
-  constructor(cluster: Cluster, hosts: readonly H[]) {
+  constructor(cluster: Cluster, hosts: readonly H[], now: () => number) {
     this.cluster = cluster;
     this.hostsByPriority = groupByPriority(hosts);
     const threshold = cluster.common_lb_config?.healthy_panic_threshold;
     this.panicThreshold = threshold === undefined ? DEFAULT_PANIC_THRESHOLD : (threshold.value ?? 0);
+    this.slowStart = SlowStart.of<H>(cluster, now);
     this.priorities = undefined;
     this.load = { load: [], panic: [] };
+    this.hostsChanged();
   }
 
   hostsChanged(): void {
     this.priorities = undefined;
+    this.slowStart?.enter(this.hostsByPriority.flat());
+  }
+
+  replaceHosts(hosts: readonly H[]): void {
+    this.hostsByPriority = groupByPriority(hosts);
+    this.hostsChanged();
   }
 
   choose(selection: Selection<H>): H | undefined {
@@ -78,7 +98,8 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
     const isHashed = this.cluster.lb_policy === 'RING_HASH' || this.cluster.lb_policy === 'MAGLEV';
     const hash = isHashed ? (selection.hash ?? randomHash(selection.random)) : undefined;
     let host: H | undefined;
-    for (let attempt = 0; attempt < MAX_DRAWS; attempt++) {
+    const maxDraws = selection.maxDraws ?? DEFAULT_DRAWS;
+    for (let attempt = 0; attempt < maxDraws; attempt++) {
       const state = priorities.length === 1 ? priorities[0] : priorities[this.drawPriority(selection, hash)];
       host = hash === undefined ? state?.pick(selection.random) : state?.find(hash, attempt);
       if (host === undefined || exclude === undefined || !exclude.includes(host)) return host;
@@ -99,7 +120,7 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
     this.load = computePriorityLoad(health, this.panicThreshold);
     this.priorities = this.hostsByPriority.map((all, priority) => {
       const usable = this.load.panic[priority] === true ? all : all.filter(isHealthy);
-      return new PriorityState(this.cluster, priority, all, usable, this.positions);
+      return new PriorityState(this.cluster, priority, all, usable, this.positions, this.slowStart);
     });
     return this.priorities;
   }
@@ -133,11 +154,12 @@ class PriorityState<H extends BalancedHost> {
     all: readonly H[],
     usable: readonly H[],
     positions: Map<string, number>,
+    slowStart: SlowStart<H> | undefined,
   ) {
     this.cluster = cluster;
     this.usable = usable;
     this.localityWeights = localityWeightsOf(cluster, all);
-    this.whole = new HostPool(cluster, usable, `${priority}`, positions);
+    this.whole = new HostPool(cluster, usable, `${priority}`, positions, slowStart);
     this.effectiveWeights = new Map();
     this.localities = undefined;
     if (this.localityWeights !== undefined && usable.length > 0) {
@@ -146,7 +168,7 @@ class PriorityState<H extends BalancedHost> {
         const hosts = usable.filter((host) => localityName(host) === locality);
         const total = all.filter((host) => localityName(host) === locality).length;
         if (hosts.length === 0 || weight === 0) continue;
-        const pool = new HostPool(cluster, hosts, `${priority}/${locality}`, positions);
+        const pool = new HostPool(cluster, hosts, `${priority}/${locality}`, positions, slowStart);
         // A locality gives up traffic once fewer than 1/1.4 of its hosts are healthy.
         this.effectiveWeights.set(pool, weight * Math.min(1, (1.4 * hosts.length) / total));
         localities.add(pool, this.effectiveWeights.get(pool) ?? weight);
@@ -181,18 +203,29 @@ class HostPool<H extends BalancedHost> {
   private readonly hosts: readonly H[];
   private readonly key: string;
   private readonly positions: Map<string, number>;
+  private readonly slowStart: SlowStart<H> | undefined;
   private readonly scheduler: EdfScheduler<H> | undefined;
   private isOffset: boolean;
 
-  constructor(cluster: Cluster, hosts: readonly H[], key: string, positions: Map<string, number>) {
+  constructor(
+    cluster: Cluster,
+    hosts: readonly H[],
+    key: string,
+    positions: Map<string, number>,
+    slowStart: SlowStart<H> | undefined,
+  ) {
     this.policy = cluster.lb_policy;
     this.hosts = hosts;
     this.key = key;
     this.positions = positions;
+    this.slowStart = slowStart;
     this.scheduler = undefined;
     this.isOffset = false;
     const first = hosts[0];
-    if (this.policy !== 'RANDOM' && first !== undefined && hosts.some((host) => weightOf(host) !== weightOf(first))) {
+    const isUneven =
+      hosts.length > 1 &&
+      (slowStart?.isActive === true || hosts.some((host) => weightOf(host) !== weightOf(first as H)));
+    if (this.policy !== 'RANDOM' && isUneven) {
       this.scheduler = new EdfScheduler();
       for (const host of hosts) this.scheduler.add(host, this.currentWeight(host));
     }
@@ -223,7 +256,8 @@ class HostPool<H extends BalancedHost> {
   }
 
   private currentWeight(host: H): number {
-    return this.policy === 'LEAST_REQUEST' ? weightOf(host) / (host.activeRequests + 1) : weightOf(host);
+    const weight = this.policy === 'LEAST_REQUEST' ? weightOf(host) / (host.activeRequests + 1) : weightOf(host);
+    return this.slowStart?.isActive === true ? weight * this.slowStart.factor(host) : weight;
   }
 
   private draw(random: () => number): H {

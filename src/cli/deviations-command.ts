@@ -1,6 +1,7 @@
-// `postern deviations`: where Node cannot behave like Envoy, from the one list that the golden replay checks.
+// `postern deviations`: where Node cannot behave like Envoy, from the one list that the golden replay checks, and what
+// of Istio's API is not carried out, from the rows of the decoders.
 import { Command, Option } from 'commander';
-import { deviations } from '../deviations.js';
+import { deviations, listNotEmulated } from '../deviations.js';
 
 export function deviationsCommand(): Command {
   return new Command('deviations')
@@ -8,7 +9,15 @@ export function deviationsCommand(): Command {
     .addOption(new Option('-o, --output <FORMAT>', 'format').choices(['text', 'json']).default('text'))
     .action((flags: { readonly output: 'text' | 'json' }) => {
       if (flags.output === 'json') {
-        process.stdout.write(`${JSON.stringify(deviations, null, 1)}\n`);
+        const notEmulated = listNotEmulated().map(({ id, code, envoy, paths }) => ({
+          id,
+          envoy,
+          postern: `warns (${code}) and goes on as if it were not written`,
+          why: 'not emulated',
+          calls: [],
+          paths,
+        }));
+        process.stdout.write(`${JSON.stringify([...deviations, ...notEmulated], null, 1)}\n`);
         return;
       }
       for (const { id, envoy, postern, why, pending, calls } of deviations) {
@@ -20,6 +29,15 @@ export function deviationsCommand(): Command {
           ...(calls.length === 0 ? [] : [`  calls:   ${calls.join('\n           ')}`]),
         ];
         process.stdout.write(`${lines.join('\n')}\n\n`);
+      }
+      process.stdout.write('Not emulated: whoever writes one of these is warned, and all goes on as without it.\n\n');
+      for (const { id, code, envoy, paths } of listNotEmulated()) {
+        const lines = [
+          `${id} (${code})`,
+          ...(envoy === '' ? [] : [`  gateway: ${envoy}`]),
+          ...(paths.length === 0 ? [] : [`  at:      ${paths.join('\n           ')}`]),
+        ];
+        process.stdout.write(`${lines.join('\n')}\n`);
       }
     });
 }

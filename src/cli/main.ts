@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { certsCommand } from './certs-command.js';
 import { deviationsCommand } from './deviations-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
+import { exportCommand } from './export-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
 import { version } from './version.js';
@@ -17,6 +18,7 @@ const program = new Command('postern')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
   .addCommand(proxyConfigCommand())
+  .addCommand(exportCommand())
   .addCommand(certsCommand())
   .addCommand(deviationsCommand())
   .addCommand(

@@ -17,6 +17,7 @@ import { readSources, readStdin } from '../gateway/sources.js';
 import { statsFilter } from '../gateway/stats-filter.js';
 import { type Watch, watchSources } from '../gateway/watch.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
+import { parseAdmin, parsePorts } from './bind-options.js';
 import { CertificateFiles } from './client-material.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
 import {
@@ -332,18 +333,6 @@ function reportReload(result: ReloadResult, sources: readonly Source[], log: Log
   );
 }
 
-function parsePorts(written: readonly string[]): ReadonlyMap<number, number> {
-  const ports = new Map<number, number>();
-  for (const text of written) {
-    const match = /^(\d{1,5})=(\d{1,5})$/.exec(text);
-    if (match === null || Number(match[1]) > 65535 || Number(match[2]) > 65535) {
-      throw new CommandError(USAGE, `--port ${text}: expected PORT=PORT, as in 443=8443`);
-    }
-    ports.set(Number(match[1]), Number(match[2]));
-  }
-  return ports;
-}
-
 function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, log: Logger): void {
   const ports = new Set(
     gateway.snapshot.listeners.flatMap(({ listener }) =>
@@ -358,14 +347,6 @@ function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, 
     if (ports.has(port) || ports.has(resolve(port))) continue;
     log.warn(`--port ${port}: no server of a Gateway has this port`);
   }
-}
-
-function parseAdmin(written: string): { host: string; port: number } | undefined {
-  if (written === 'off') return undefined;
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]*)):(\d{1,5})$/.exec(written);
-  if (match === null || Number(match[3]) > 65535)
-    throw new CommandError(USAGE, `--admin ${written}: expected ADDRESS:PORT or off`);
-  return { host: match[1] ?? (match[2] || '127.0.0.1'), port: Number(match[3]) };
 }
 
 function duration(flag: string, written: string): number {

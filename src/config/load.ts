@@ -25,6 +25,7 @@ import type { MeshConfig } from './model/mesh-config.js';
 import { type Kind, type Resource, resourceName } from './model/resource.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
+import { WrittenObject } from './written-object.js';
 import { parseYaml } from './yaml/parse.js';
 import { entryOf, isNull, textOf, type YamlNode } from './yaml/tree.js';
 
@@ -45,6 +46,8 @@ export interface LoadOptions {
   readonly meshConfig?: Source | undefined;
   /** Already decoded mesh settings, laid over everything. */
   readonly mesh?: MeshConfig | undefined;
+  /** Files that have not changed since the last load with this cache are taken from it. */
+  readonly cache?: LoadCache | undefined;
 }
 
 /** What became of the documents. */
@@ -73,6 +76,39 @@ export interface LoadResult {
   readonly store: Store;
   readonly diagnostics: readonly Diagnostic[];
   readonly counts: LoadCounts;
+  /** Every object, also those that are refused or of no interest to a gateway, in the order of the sources. */
+  readonly objects: readonly WrittenObject[];
+}
+
+/** What became of one file; depends on nothing but the file. */
+interface LoadedFile {
+  readonly text: string;
+  readonly resources: readonly LoadedResource[];
+  readonly objects: readonly WrittenObject[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly documents: number;
+  readonly noKind: number;
+  readonly contracts: number;
+  readonly otherKinds: ReadonlyMap<string, number>;
+}
+
+/** Remembers files by name and content, so that loading again costs what has changed. */
+export class LoadCache {
+  private files = new Map<string, LoadedFile>();
+
+  /** @internal The file as it was loaded, or as `load` loads it now. */
+  file(key: string, text: string, load: () => LoadedFile): LoadedFile {
+    const known = this.files.get(key);
+    if (known?.text === text) return known;
+    const loaded = load();
+    this.files.set(key, loaded);
+    return loaded;
+  }
+
+  /** @internal Forgets files that are gone. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const key of this.files.keys()) if (!keys.has(key)) this.files.delete(key);
+  }
 }
 
 /**
@@ -84,27 +120,39 @@ export interface LoadResult {
  * An object with an error is left out of the store; the caller decides whether errors stop everything.
  */
 export function loadConfig(sources: readonly Source[], options: LoadOptions = {}): LoadResult {
-  const loader = new Loader(options.namespace ?? 'default');
-  for (const source of sources) loader.loadSource(source);
-  return loader.finish(options);
+  const namespace = options.namespace ?? 'default';
+  const assembly = new Assembly();
+  const keys = new Set<string>();
+  for (const source of sources) {
+    const load = (): LoadedFile => new FileLoader(source, namespace).load();
+    const key = `${namespace} ${source.named} ${source.file}`;
+    assembly.add(options.cache === undefined ? load() : options.cache.file(key, source.text, load));
+    keys.add(key);
+  }
+  options.cache?.keep(keys);
+  return assembly.finish(options);
 }
 
-class Loader {
+/** Reads one file. */
+class FileLoader {
+  private readonly source: Source;
   private readonly defaultNamespace: string;
   private readonly diagnostics: Diagnostic[] = [];
   private readonly report: Reporter = collect(this.diagnostics);
-  private readonly resources = new Map<string, LoadedResource>();
+  private readonly resources: LoadedResource[] = [];
+  private readonly objects: WrittenObject[] = [];
   private documents = 0;
   private noKind = 0;
   private contracts = 0;
   private readonly otherKinds = new Map<string, number>();
 
-  constructor(defaultNamespace: string) {
+  constructor(source: Source, defaultNamespace: string) {
+    this.source = source;
     this.defaultNamespace = defaultNamespace;
   }
 
-  loadSource(source: Source): void {
-    const found = this.diagnostics.length;
+  load(): LoadedFile {
+    const { source } = this;
     const file = new SourceFile(source.file, source.text);
     for (const document of parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
@@ -120,8 +168,16 @@ class Loader {
       }
       if (document.root !== undefined && !isNull(document.root)) this.loadDocument(document.root, file, source.named);
     }
-    // Decoders look at what is written before they miss what is not; people read from top to bottom.
-    for (const diagnostic of this.diagnostics.splice(found).sort(byPlace)) this.diagnostics.push(diagnostic);
+    return {
+      text: source.text,
+      resources: this.resources,
+      objects: this.objects,
+      diagnostics: this.diagnostics,
+      documents: this.documents,
+      noKind: this.noKind,
+      contracts: this.contracts,
+      otherKinds: this.otherKinds,
+    };
   }
 
   private loadDocument(root: YamlNode, file: SourceFile, named: boolean): void {
@@ -156,7 +212,12 @@ class Loader {
       }
       return;
     }
+    const found = this.diagnostics.length;
     this.loadKind(root, file, { apiVersion, kind });
+    const { group } = splitApiVersion(apiVersion);
+    this.objects.push(
+      new WrittenObject({ kind, group, root, file }, this.defaultNamespace, this.diagnostics.slice(found)),
+    );
   }
 
   private loadKind(root: YamlNode, file: SourceFile, { apiVersion, kind }: TypeMeta): void {
@@ -197,7 +258,7 @@ class Loader {
       context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root);
     }
     if (refused || decoded === undefined || written?.name === undefined) return;
-    this.add(
+    this.resources.push(
       new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
         name: written.name,
         namespace: definition.namespaced ? (written.namespace ?? this.defaultNamespace) : '',
@@ -215,13 +276,37 @@ class Loader {
     const namespace = kind === 'Namespace' ? '' : `${wordOf(metadata, 'namespace') ?? this.defaultNamespace}/`;
     return `${kind}/${namespace}${name}`;
   }
+}
 
-  private add(resource: LoadedResource): void {
+/** Puts the files together: of objects with one name the last counts, and MeshConfig may come from several places. */
+class Assembly {
+  private readonly diagnostics: Diagnostic[] = [];
+  private readonly report: Reporter = collect(this.diagnostics);
+  private readonly resources = new Map<string, LoadedResource>();
+  private readonly objects: WrittenObject[] = [];
+  private documents = 0;
+  private noKind = 0;
+  private contracts = 0;
+  private readonly otherKinds = new Map<string, number>();
+
+  add(file: LoadedFile): void {
+    const found: Diagnostic[] = [...file.diagnostics];
+    for (const resource of file.resources) this.addResource(resource, collect(found));
+    // Decoders look at what is written before they miss what is not; people read from top to bottom.
+    for (const diagnostic of found.sort(byPlace)) this.diagnostics.push(diagnostic);
+    for (const object of file.objects) this.objects.push(object);
+    this.documents += file.documents;
+    this.noKind += file.noKind;
+    this.contracts += file.contracts;
+    for (const [kind, count] of file.otherKinds) this.otherKinds.set(kind, (this.otherKinds.get(kind) ?? 0) + count);
+  }
+
+  private addResource(resource: LoadedResource, report: Reporter): void {
     const name = resourceName(resource);
     const earlier = this.resources.get(name);
     if (earlier !== undefined) {
       const { file, line } = earlier.origin;
-      this.report(ObjectReplaced, resource.nameOrigin(), { resource: name, first: `${file}:${line}` });
+      report(ObjectReplaced, resource.nameOrigin(), { resource: name, first: `${file}:${line}` });
       this.resources.delete(name);
     }
     this.resources.set(name, resource);
@@ -235,6 +320,7 @@ class Loader {
     return {
       store: createStore(resources, mesh),
       diagnostics: this.diagnostics,
+      objects: this.objects,
       counts: {
         documents: this.documents,
         loaded: resources.length,

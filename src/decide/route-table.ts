@@ -75,18 +75,16 @@ export class RouteTable implements RouteConfigIndex {
   readonly config: RouteConfiguration;
   readonly refused: boolean;
   private readonly hosts: VirtualHostIndex<CompiledVirtualHost>;
-  private readonly ignorePort: boolean;
 
   constructor(config: RouteConfiguration, refused: boolean) {
     const hosts = refused ? undefined : compileHosts(config);
     this.config = config;
     this.refused = hosts === undefined;
-    this.hosts = new VirtualHostIndex(hosts ?? []);
-    this.ignorePort = config.ignore_port_in_host_matching === true;
+    this.hosts = new VirtualHostIndex(hosts ?? [], config.ignore_port_in_host_matching === true);
   }
 
   findVirtualHost(authority: string): CompiledVirtualHost | undefined {
-    return this.hosts.find(authority, this.ignorePort);
+    return this.hosts.find(authority);
   }
 }
 

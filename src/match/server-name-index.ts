@@ -1,4 +1,8 @@
 // Names of TLS servers compiled for lookup (spec gateway.md §6.2 steps 1-3; times in performance.md §7).
+import { RecentLookups } from './recent-lookups.js';
+
+/** Tables up to this size stay in the processor's caches by themselves. */
+const SMALL = 1024;
 
 /**
  * Finds the value of the most specific name: exact, then the longest `*.suffix`, then the catch-all.
@@ -13,6 +17,8 @@ export class ServerNameIndex<T> {
   /** Keyed '.example.com', so that the longest suffix is met first. */
   private readonly wildcard: ReadonlyMap<string, T>;
   private readonly catchAll: T | undefined;
+  /** `null` = no name fits. */
+  private readonly recent: RecentLookups<T | null> | undefined;
 
   /** Names in any case; '' and '*' are the catch-all. The first of two equal names stays. */
   constructor(entries: Iterable<readonly [name: string, value: T]>) {
@@ -28,10 +34,20 @@ export class ServerNameIndex<T> {
     this.exact = exact;
     this.wildcard = wildcard;
     this.catchAll = catchAll;
+    this.recent = exact.size + wildcard.size > SMALL ? new RecentLookups() : undefined;
   }
 
   /** `name` is already lower case; '' = the client sent none. */
   find(name: string): T | undefined {
+    if (this.recent === undefined) return this.search(name);
+    const known = this.recent.get(name);
+    if (known !== undefined) return known ?? undefined;
+    const found = this.search(name);
+    this.recent.set(name, found ?? null);
+    return found;
+  }
+
+  private search(name: string): T | undefined {
     // Envoy keeps both kinds in one map: the name `.example.com` is the key of `*.example.com` itself (measured).
     const exact = this.exact.get(name) ?? this.wildcard.get(name);
     if (exact !== undefined) return exact;

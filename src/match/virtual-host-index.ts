@@ -1,4 +1,8 @@
 // Virtual hosts of one route table compiled for lookup (spec virtualservice.md §5).
+import { RecentLookups } from './recent-lookups.js';
+
+/** Tables up to this size stay in the processor's caches by themselves. */
+const SMALL = 1024;
 
 /** What the index needs of a virtual host. */
 export interface HasDomains {
@@ -14,8 +18,12 @@ export class VirtualHostIndex<T extends HasDomains> {
   private readonly suffixes: Affixes<T>;
   private readonly prefixes: Affixes<T>;
   private readonly any: T | undefined;
+  private readonly ignorePort: boolean;
+  /** By authority as sent; `null` = no virtual host. */
+  private readonly recent: RecentLookups<T | null> | undefined;
 
-  constructor(hosts: readonly T[]) {
+  /** `ignorePort`: the port of an authority is cut off before it is looked up (Istio sets it on every table). */
+  constructor(hosts: readonly T[], ignorePort: boolean) {
     const exact = new Map<string, T>();
     const suffixes = new Map<string, T>();
     const prefixes = new Map<string, T>();
@@ -33,11 +41,22 @@ export class VirtualHostIndex<T extends HasDomains> {
     this.suffixes = new Affixes(suffixes);
     this.prefixes = new Affixes(prefixes);
     this.any = any;
+    this.ignorePort = ignorePort;
+    this.recent = exact.size + suffixes.size + prefixes.size > SMALL ? new RecentLookups() : undefined;
   }
 
-  /** `authority` as sent, any case; the port is cut off when `ignorePort` (Istio sets it on every table). */
-  find(authority: string, ignorePort: boolean): T | undefined {
-    const host = (ignorePort ? hostWithoutPort(authority) : authority).toLowerCase();
+  /** `authority` as sent, any case. */
+  find(authority: string): T | undefined {
+    if (this.recent === undefined) return this.search(authority);
+    const known = this.recent.get(authority);
+    if (known !== undefined) return known ?? undefined;
+    const found = this.search(authority);
+    this.recent.set(authority, found ?? null);
+    return found;
+  }
+
+  private search(authority: string): T | undefined {
+    const host = (this.ignorePort ? hostWithoutPort(authority) : authority).toLowerCase();
     const exact = this.exact.get(host);
     if (exact !== undefined) return exact;
     // A wildcard stands for at least one character, so only affixes shorter than the host are tried.

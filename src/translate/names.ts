@@ -1,6 +1,6 @@
 // Every name that istiod generates and that shows in logs, config dumps or on the wire. Nobody else builds one of these
 // strings. Spec gateway.md §3.5, §4.1, §11; destinations.md §1.
-import { renderSocketAddress } from '../xds/index.js';
+import { type IstioMetadata, renderSocketAddress } from '../xds/index.js';
 
 /**
  * Cluster of a service port, as access logs print it.
@@ -18,6 +18,16 @@ export function outboundClusterName(hostname: string, port: number, subset = '')
  */
 export function sniDnatClusterName(hostname: string, port: number, subset = ''): string {
   return `outbound_.${port}_.${subset}_.${hostname}`;
+}
+
+/** How istiod notes in a route or cluster which resource it comes from; `kind` as in `virtual-service`. */
+export function istioMetadata(
+  kind: 'virtual-service' | 'destination-rule',
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): IstioMetadata {
+  return {
+    filter_metadata: { istio: { config: `/apis/networking.istio.io/v1/namespaces/${namespace}/${kind}/${name}` } },
+  };
 }
 
 const UNIX_PREFIX = 'unix:';

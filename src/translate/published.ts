@@ -16,7 +16,7 @@ import { parseClusterName } from './names.js';
 import { acceptedRouteTables } from './routes/acceptance.js';
 import { MESH_ROOT, WORKLOAD_CERTIFICATE } from './sds-names.js';
 
-/** Fields of ours, and statistics names, which a config dump of a real gateway shows but the recordings leave out. */
+/** Fields of ours, and statistics names. */
 type OwnField = 'originId' | 'label' | 'stat_prefix';
 
 /** `T` without our own fields, at any depth. */
@@ -38,20 +38,56 @@ export interface PublishedSnapshot {
   readonly secrets: PublishedSecrets;
 }
 
+/** A snapshot as `/config_dump` shows it: with certificates and with the resources that routes and clusters come from. */
+export interface DumpedSnapshot extends PublishedSnapshot {
+  /** By SDS name: the public part of what is active. */
+  readonly certificates: Readonly<Record<string, DumpedSecret>>;
+}
+
+/** PEM. */
+export type DumpedSecret =
+  | { readonly kind: 'tls_certificate'; readonly certificateChain: string }
+  | { readonly kind: 'validation_context'; readonly trustedCa: string };
+
+/** Everything that may be shown of a snapshot. Nothing of it is shared with the snapshot. */
+export function dumpSnapshot(snapshot: Snapshot): DumpedSnapshot {
+  const certificates: Record<string, DumpedSecret> = {};
+  const secrets = publishedSecrets(snapshot);
+  for (const name of secrets.active) {
+    const secret = snapshot.secrets[name];
+    if (secret?.kind === 'tls_certificate')
+      certificates[name] = { kind: 'tls_certificate', certificateChain: secret.certificateChain };
+    else if (secret?.kind === 'validation_context')
+      certificates[name] = { kind: 'validation_context', trustedCa: secret.trustedCa };
+  }
+  return { ...sections(snapshot, publish), secrets, certificates };
+}
+
 /**
- * The five sections of a config dump. Nothing of it is shared with the snapshot. Left out, as in the recordings:
+ * The five sections in the shape of the recordings. Nothing of it is shared with the snapshot. Left out, as in the recordings:
  * clusters without any endpoint under `endpoints`, and the ordinary clusters of the gateway's own Service.
  */
 export function publishSnapshot(snapshot: Snapshot): PublishedSnapshot {
+  return { ...sections(snapshot, publishAsRecorded), secrets: publishedSecrets(snapshot) };
+}
+
+/** The same of a dump. */
+export function asRecorded({ certificates: _, ...dumped }: DumpedSnapshot): PublishedSnapshot {
+  return copyWithout(dumped, RECORDING_LEAVES_OUT) as PublishedSnapshot;
+}
+
+function sections(
+  snapshot: Snapshot,
+  copy: <T>(value: T) => Published<T>,
+): Pick<PublishedSnapshot, 'listeners' | 'routes' | 'clusters' | 'endpoints'> {
   const endpoints: Record<string, readonly PublishedEndpoint[]> = {};
   for (const [cluster, list] of Object.entries(snapshot.endpoints))
     if (list.length > 0 && !isOwnCluster(snapshot, cluster)) endpoints[cluster] = list.map(publishEndpoint);
   return {
-    listeners: publish(snapshot.listeners),
-    routes: publish(acceptedRouteTables(snapshot)),
-    clusters: publish(snapshot.clusters.filter(({ name }) => !isOwnCluster(snapshot, name))),
+    listeners: copy(snapshot.listeners),
+    routes: copy(acceptedRouteTables(snapshot)),
+    clusters: copy(snapshot.clusters.filter(({ name }) => !isOwnCluster(snapshot, name))),
     endpoints,
-    secrets: publishedSecrets(snapshot),
   };
 }
 
@@ -121,15 +157,22 @@ function publishEndpoint(endpoint: Endpoint): PublishedEndpoint {
 
 const OWN_FIELDS: ReadonlySet<string> = new Set<OwnField>(['originId', 'label', 'stat_prefix']);
 
+/** What a config dump of a real gateway shows beyond the recordings. */
+const RECORDING_LEAVES_OUT: ReadonlySet<string> = new Set([...OWN_FIELDS, 'metadata']);
+
 /** Any part of a snapshot without our own fields. */
 export function publish<T>(value: T): Published<T> {
-  return withoutOwnFields(value) as Published<T>;
+  return copyWithout(value, OWN_FIELDS) as Published<T>;
 }
 
-function withoutOwnFields(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutOwnFields);
+function publishAsRecorded<T>(value: T): Published<T> {
+  return copyWithout(value, RECORDING_LEAVES_OUT) as Published<T>;
+}
+
+function copyWithout(value: unknown, fields: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map((member) => copyWithout(member, fields));
   if (typeof value !== 'object' || value === null) return value;
   const copy: Record<string, unknown> = {};
-  for (const [key, member] of Object.entries(value)) if (!OWN_FIELDS.has(key)) copy[key] = withoutOwnFields(member);
+  for (const [key, member] of Object.entries(value)) if (!fields.has(key)) copy[key] = copyWithout(member, fields);
   return copy;
 }

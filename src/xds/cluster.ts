@@ -1,12 +1,14 @@
 // Clusters and their endpoints.
 import type { HTTP_PROTOCOL_OPTIONS } from './names.js';
-import type { EmptyMessage } from './snapshot.js';
+import type { EmptyMessage, IstioMetadata } from './snapshot.js';
 import type { UpstreamTransportSocket } from './transport-socket.js';
 
 export interface Cluster {
   /** `outbound|80|v1|web.shop.svc.cluster.local`, `outbound_.80_._.web.shop.svc.cluster.local` (AUTO_PASSTHROUGH). */
   readonly name: string;
   readonly originId?: number;
+  /** The DestinationRule, if there is one; left out where the recordings are compared. */
+  readonly metadata?: IstioMetadata;
   readonly type?: 'EDS' | 'STRICT_DNS' | 'LOGICAL_DNS' | 'ORIGINAL_DST' | 'STATIC';
   readonly cluster_type?: {
     readonly name: string;

@@ -1,4 +1,5 @@
 // Everything of Envoy's vocabulary in one import.
+export * from './access-log.js';
 export * from './cluster.js';
 export * from './command-operators.js';
 export * from './duration.js';

@@ -1,6 +1,6 @@
 // Route tables: Envoy's RouteConfiguration and everything below it, as istiod sends it to a gateway.
 import type { CORS_FILTER, FAULT_FILTER } from './names.js';
-import type { EmptyMessage } from './snapshot.js';
+import type { EmptyMessage, IstioMetadata } from './snapshot.js';
 import type { StringMatcher } from './transport-socket.js';
 
 export interface RouteConfiguration {
@@ -27,6 +27,8 @@ export interface Route {
   /** `http[].name`, with `.` and the match's name; absent when nothing is named. */
   readonly name?: string;
   readonly match: RouteMatch;
+  /** The VirtualService; left out where the recordings are compared. */
+  readonly metadata?: IstioMetadata;
   /** Exactly one of the three is set. */
   readonly route?: RouteAction;
   readonly redirect?: RedirectAction;

@@ -7,6 +7,11 @@ import type { RouteConfiguration } from './route.js';
 /** An Envoy message whose fields do not matter to us (an empty object in all recordings). */
 export type EmptyMessage = Readonly<Record<string, unknown>>;
 
+/** Which resource made this, as istiod writes it: `/apis/networking.istio.io/v1/namespaces/NS/KIND/NAME`. */
+export interface IstioMetadata {
+  readonly filter_metadata: { readonly istio: { readonly config: string } };
+}
+
 export interface Snapshot {
   readonly listeners: readonly ListenerEntry[];
   readonly routes: readonly RouteConfiguration[];

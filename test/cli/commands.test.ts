@@ -120,7 +120,7 @@ t.test('proxy-config prints the sections in the recordings’ shape, and tables'
   });
   t.notMatch(JSON.stringify(await json('listeners')), /originId|label/);
   const table = await runToEnd(['proxy-config', 'routes', '-'], { input: GATEWAY });
-  t.match(table.stdout, /^NAME +VHOST NAME +DOMAINS +MATCH +ROUTE\n/);
+  t.match(table.stdout, /^NAME +VHOST NAME +DOMAINS +MATCH +VIRTUAL SERVICE\n/);
   t.equal((await runToEnd(['pc', 'nonsense', '-'])).code, 64);
   t.equal((await runToEnd(['pc', 'routes', '--admin', 'http://127.0.0.1:1'])).code, 69);
   t.equal((await runToEnd(['pc', 'routes', '-'], { input: 'a: [' })).code, 65);

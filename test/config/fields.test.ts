@@ -2,24 +2,26 @@
 import t from 'tap';
 import { listFields } from '../../src/config/fields.js';
 import { loadConfig } from '../../src/config/load.js';
+import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 
 const fields = listFields();
 const find = (kind: string, path: string): unknown =>
   fields.find((field) => field.kind === kind && field.path === path);
 
 t.test('a row for every field', async (t) => {
-  t.same(find('Gateway', 'spec.servers[].port.number'), {
-    kind: 'Gateway',
-    path: 'spec.servers[].port.number',
+  t.match(find('Gateway', 'spec.servers[].port.number'), {
     type: 'uint32',
     status: 'emulated',
+    note: '',
     required: true,
+    message: { name: 'Port' },
   });
   t.match(find('VirtualService', 'spec.http[].match[].headers{}.exact'), { type: 'string' });
-  t.match(find('VirtualService', 'spec.http[].fault.abort.http2Error'), { status: 'no effect here' });
+  t.match(find('VirtualService', 'spec.http[].fault.abort.http2Error'), { status: 'refused' });
   t.match(find('ServiceEntry', 'spec.endpoints[].network'), { status: 'not emulated' });
   t.match(find('PeerAuthentication', 'spec.portLevelMtls{}.mode'), { type: 'UNSET | DISABLE | PERMISSIVE | STRICT' });
   t.match(find('MeshConfig', 'defaultConfig.gatewayTopology.numTrustedProxies'), { status: 'emulated' });
+  for (const { kind, path, status, note } of fields) t.equal(note === '', status === 'emulated', `${kind} ${path}`);
   const paths = fields.map((field) => `${field.kind} ${field.path}`);
   t.equal(new Set(paths).size, paths.length, 'no field twice');
 });
@@ -35,24 +37,39 @@ function sample(type: string): string {
   return type === 'string' ? 'abcd' : '{a: b}';
 }
 
+// What loading says of an object with this one field, which has a value that is not its zero.
+function load(kind: string, path: string, type: string, value = sample(type)): readonly Diagnostic[] {
+  let yaml = value;
+  for (const step of path.split('.').reverse()) {
+    const key = step.replace(/\[\]$/, '');
+    yaml = step.endsWith('[]') ? `{${key}: [${yaml}]}` : `{${key}: ${yaml}}`;
+  }
+  const group = kind === 'Service' ? 'v1' : 'networking.istio.io/v1';
+  const text = `apiVersion: ${group}\nkind: ${kind}\nmetadata: {name: x}\n${yaml.slice(1, -1)}\n`;
+  return loadConfig([{ file: 'a', text, named: true }]).diagnostics;
+}
+
 t.test('every written field that is not emulated is warned about', async (t) => {
   const notEmulated = fields.filter((field) => field.status === 'not emulated' && field.kind !== 'MeshConfig');
   t.ok(notEmulated.length > 0);
   for (const { kind, path, type } of notEmulated) {
-    const group = kind === 'Service' ? 'v1' : 'networking.istio.io/v1';
-    let yaml = sample(type);
-    for (const step of path.split('.').reverse()) {
-      const key = step.replace(/\[\]$/, '');
-      yaml = step.endsWith('[]') ? `{${key}: [${yaml}]}` : `{${key}: ${yaml}}`;
-    }
-    const text = `apiVersion: ${group}\nkind: ${kind}\nmetadata: {name: x}\n${yaml.slice(1, -1)}\n`;
-    const written = path.replaceAll('[]', '[0]');
-    const { diagnostics } = loadConfig([{ file: 'a', text, named: true }]);
     // Said of the field, or once of the message around it.
-    const warned = diagnostics.some(
+    const written = path.replaceAll('[]', '[0]');
+    const warned = load(kind, path, type).some(
       ({ code, severity, message }) =>
         code === 'PST0130' && severity === 'warning' && `${written}.`.startsWith(`${message.split(' ')[0]}.`),
     );
     t.ok(warned, `${kind} ${path}`);
   }
+});
+
+t.test('every refused field refuses its object, as the webhook would', async (t) => {
+  const refused = fields.filter((field) => field.status === 'refused');
+  t.equal(refused.length, 3);
+  for (const { kind, path, type, note } of refused) {
+    const found = load(kind, path, type).filter(({ refusedBy }) => refusedBy === 'webhook');
+    t.match(found, [{ severity: 'error', message: note }], `${kind} ${path}`);
+  }
+  const zero = load('Gateway', 'spec.servers[].port.targetPort', 'uint32', '0');
+  t.notMatch(zero, [{ code: 'PST0701' }], 'zero is what an absent targetPort is');
 });

@@ -36,11 +36,13 @@ function clusters(
   secrets: Readonly<Record<string, Secret>> = {},
   previous?: ClusterManager,
 ): ClusterManager {
-  return createClusterManager(
+  const manager = createClusterManager(
     snapshot({ listeners: [], clusterConfigs: configs, clusters: endpoints, secrets }),
     environment,
     previous,
   );
+  manager.activate?.();
+  return manager;
 }
 
 function dial(
@@ -56,80 +58,186 @@ function dial(
   });
 }
 
-t.test('a reload keeps what did not change', (t) => {
-  const hosts = [endpoint(1), endpoint(2)];
-  const first = clusters([cluster('same'), cluster('more'), cluster('changed')], {
-    same: hosts,
-    more: hosts,
-    changed: hosts,
-  });
-  const before = first.get('more')?.hosts[0];
-  if (before !== undefined) before.activeRequests = 3;
+t.test('a reload keeps the clusters whose configuration did not change', async (t) => {
+  const limits = { max_connections: 1, max_pending_requests: 9, max_requests: 9, max_retries: 9 };
+  const outlier: Partial<Cluster> = {
+    circuit_breakers: { thresholds: [limits] },
+    outlier_detection: { consecutive_5xx: 1, max_ejection_percent: 100 },
+    common_lb_config: { healthy_panic_threshold: {} },
+  };
+  const hosts = [endpoint(1), endpoint(2), endpoint(3)];
+  const names = ['same', 'more', 'changed'];
+  const environment = { ...loopbackEnvironment(new ManualTime()), random: () => 0 };
+  const first = clusters(
+    names.map((name) => cluster(name, outlier)),
+    Object.fromEntries(names.map((name) => [name, hosts])),
+    environment,
+  );
+  for (const name of names) {
+    const [host] = first.get(name)?.hosts ?? [];
+    if (host === undefined) throw new Error('no host');
+    host.activeRequests = 3;
+    first.get(name)?.report(host, { status: 503 });
+    first.get(name)?.circuit.tryAcquire('connection');
+    await settle();
+    t.equal(first.get(name)?.chooseHost({})?.address, '127.0.0.1:2', `${name}: the first host is ejected`);
+  }
+  const removed: string[] = [];
+  first.get('more')?.onHostsRemoved?.((gone) => void removed.push(...gone.map(({ address }) => address)));
   const next = clusters(
-    [cluster('same', { originId: 7 }), cluster('more'), cluster('changed', { lb_policy: 'RANDOM' })],
-    { same: hosts, more: [...hosts, endpoint(3)], changed: hosts },
-    loopbackEnvironment(),
+    [
+      cluster('same', { ...outlier, originId: 7 }),
+      cluster('more', outlier),
+      cluster('changed', { lb_policy: 'RANDOM' }),
+    ],
+    { same: hosts, more: [endpoint(1), { ...endpoint(2), weight: 2 }, endpoint(4)], changed: hosts },
+    environment,
     {},
     first,
   );
-  t.equal(next.get('same'), first.get('same'), 'the cluster itself');
-  t.not(next.get('more'), first.get('more'));
-  t.equal(next.get('more')?.hosts[0], before, 'hosts that are still there, with their counts');
-  t.equal(next.get('more')?.hosts.length, 3);
-  t.equal(next.get('changed')?.hosts[0], first.get('changed')?.hosts[0]);
-  t.equal(next.get('gone'), undefined);
   first.close();
-  const order = [0, 1, 2, 3].map(() => next.get('same')?.chooseHost({})?.address);
-  t.not(order[0], order[1], 'round robin goes on');
-  t.end();
+  t.equal(next.get('same'), first.get('same'), 'the cluster itself');
+  t.equal(next.get('same')?.chooseHost({})?.address, '127.0.0.1:3', 'round robin goes on');
+  t.equal(next.get('more'), first.get('more'), 'other endpoints are an update of the cluster');
+  t.same(
+    next.get('more')?.hosts.map(({ address, ejected, activeRequests, endpoint: { weight } }) => ({
+      address,
+      ejected,
+      activeRequests,
+      weight,
+    })),
+    [
+      { address: '127.0.0.1:1', ejected: true, activeRequests: 3, weight: 1 },
+      { address: '127.0.0.1:2', ejected: false, activeRequests: 0, weight: 2 },
+      { address: '127.0.0.1:4', ejected: false, activeRequests: 0, weight: 1 },
+    ],
+    'hosts that are still there keep counts and ejection, and take a new weight',
+  );
+  t.same(removed, ['127.0.0.1:3'], 'pools of the others drain');
+  t.equal(next.get('more')?.circuit.tryAcquire('connection'), false, 'the breaker is still full');
+  t.same(
+    next.get('changed')?.hosts.map(({ ejected, activeRequests }) => ({ ejected, activeRequests })),
+    [1, 2, 3].map(() => ({ ejected: false, activeRequests: 0 })),
+    'a touched cluster starts anew',
+  );
+  t.equal(next.get('changed')?.circuit.tryAcquire('connection'), true);
+  t.equal(next.get('gone'), undefined);
+  next.close();
 });
 
-t.test('DNS: every record is a host, refreshed, kept on failure; logical DNS is one', async (t) => {
+t.test(
+  'DNS: every record is a host, refreshed, kept on failure, gone when there is none; logical DNS is one',
+  async (t) => {
+    const time = new ManualTime();
+    let answer: string[] | undefined = ['127.0.0.1', '127.0.0.2'];
+    const environment: Environment = {
+      ...loopbackEnvironment(time),
+      lookup: async () => {
+        if (answer === undefined) throw new Error('ESERVFAIL');
+        if (answer.length === 0) throw Object.assign(new Error('no such name'), { code: 'ENOTFOUND' });
+        return answer.map((address) => ({ address, ttl: 5 }));
+      },
+    };
+    const named = (type: 'STRICT_DNS' | 'LOGICAL_DNS'): Cluster =>
+      cluster(type, {
+        type,
+        dns_refresh_rate: '60s',
+        respect_dns_ttl: true,
+        load_assignment: {
+          cluster_name: type,
+          endpoints: [
+            {
+              locality: {},
+              lb_endpoints: [
+                {
+                  endpoint: { address: { socket_address: { address: 'up.example.com', port_value: 80 } } },
+                  load_balancing_weight: 1,
+                },
+              ],
+            },
+          ],
+        },
+      });
+    const manager = clusters([named('STRICT_DNS'), named('LOGICAL_DNS')], {}, environment);
+    const addresses = (name: string): string[] => (manager.get(name)?.hosts ?? []).map(({ address }) => address);
+    await manager.ready?.();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.1:80', '127.0.0.2:80']);
+    t.same(addresses('LOGICAL_DNS'), ['127.0.0.1:80']);
+    const kept = manager.get('STRICT_DNS')?.hosts[1];
+    answer = ['127.0.0.2', '127.0.0.3'];
+    time.advance(5_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80']);
+    t.equal(manager.get('STRICT_DNS')?.hosts[0], kept, 'the same host');
+    t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80']);
+    answer = undefined;
+    time.advance(5_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80'], 'a failed refresh keeps them');
+    answer = [];
+    time.advance(59_000);
+    await settle();
+    t.equal(addresses('STRICT_DNS').length, 2, 'after a failure the refresh rate counts');
+    time.advance(1_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), [], 'a name without records has no hosts');
+    t.equal(manager.get('STRICT_DNS')?.chooseHost({}), undefined, 'UH');
+    t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80'], 'logical DNS keeps its last address');
+    answer = ['127.0.0.9'];
+    time.advance(60_000);
+    await settle();
+    t.same(addresses('STRICT_DNS'), ['127.0.0.9:80'], 'and comes back');
+    manager.close();
+  },
+);
+
+t.test('DNS: each name is asked after its own TTL', async (t) => {
   const time = new ManualTime();
-  let answer: string[] | undefined = ['127.0.0.1', '127.0.0.2'];
+  const asked: string[] = [];
   const environment: Environment = {
     ...loopbackEnvironment(time),
-    lookup: async () => {
-      if (answer === undefined) throw new Error('ENOTFOUND');
-      return answer.map((address) => ({ address, ttl: 5 }));
+    random: () => 0.5,
+    lookup: async (name) => {
+      asked.push(name);
+      return name === 'slow.test'
+        ? new Promise(() => {})
+        : [{ address: '127.0.0.1', ttl: name === 'zero.test' ? 0 : 2 }];
     },
   };
-  const named = (type: 'STRICT_DNS' | 'LOGICAL_DNS'): Cluster =>
-    cluster(type, {
-      type,
-      dns_refresh_rate: '60s',
-      respect_dns_ttl: true,
-      load_assignment: {
-        cluster_name: type,
-        endpoints: [
-          {
-            locality: {},
-            lb_endpoints: [
-              {
-                endpoint: { address: { socket_address: { address: 'up.example.com', port_value: 80 } } },
-                load_balancing_weight: 1,
-              },
-            ],
-          },
-        ],
-      },
-    });
-  const manager = clusters([named('STRICT_DNS'), named('LOGICAL_DNS')], {}, environment);
-  const addresses = (name: string): string[] => (manager.get(name)?.hosts ?? []).map(({ address }) => address);
-  await manager.ready?.();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.1:80', '127.0.0.2:80']);
-  t.same(addresses('LOGICAL_DNS'), ['127.0.0.1:80']);
-  const kept = manager.get('STRICT_DNS')?.hosts[1];
-  answer = ['127.0.0.2', '127.0.0.3'];
-  time.advance(5_000);
+  const target = (address: string) => ({
+    endpoint: { address: { socket_address: { address, port_value: 80 } } },
+    load_balancing_weight: 1,
+  });
+  const config = cluster('c', {
+    type: 'STRICT_DNS',
+    dns_refresh_rate: '60s',
+    dns_jitter: '0.100s',
+    respect_dns_ttl: true,
+    load_assignment: {
+      cluster_name: 'c',
+      endpoints: [{ locality: {}, lb_endpoints: ['two.test', 'zero.test', 'slow.test', '127.0.0.8'].map(target) }],
+    },
+  });
+  const manager = clusters([config], {}, environment);
+  const ready = manager.ready?.();
   await settle();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80']);
-  t.equal(manager.get('STRICT_DNS')?.hosts[0], kept, 'the same host');
-  t.same(addresses('LOGICAL_DNS'), ['127.0.0.2:80']);
-  answer = undefined;
-  time.advance(5_000);
+  t.same(asked.splice(0), ['two.test', 'zero.test', 'slow.test'], 'an address is not asked for');
+  time.advance(2_000);
+  t.same(asked, [], 'the jitter is added');
+  time.advance(50);
   await settle();
-  t.same(addresses('STRICT_DNS'), ['127.0.0.2:80', '127.0.0.3:80'], 'a failed refresh keeps them');
+  t.same(asked.splice(0), ['two.test']);
+  time.advance(2_950);
+  await ready;
+  t.same(
+    manager.get('c')?.hosts.map(({ address }) => address),
+    ['127.0.0.1:80', '127.0.0.1:80', '127.0.0.8:80'],
+    'a name that is not answered holds nothing up for good',
+  );
+  asked.length = 0;
+  time.advance(55_050);
+  await settle();
+  t.equal(asked.includes('zero.test'), true, 'without a TTL the refresh rate counts');
   manager.close();
 });
 

@@ -17,8 +17,14 @@ export interface DecideResult {
   readonly differences: readonly string[];
 }
 
-/** Decides every computable call of a case. */
-export async function decideCase(golden: GoldenCase): Promise<readonly DecideResult[]> {
+/**
+ * Decides every computable call of a case and compares with what was recorded, or with `live`: what the gateway of this
+ * tree did with the call at that position (`undefined` = not to be compared).
+ */
+export async function decideCase(
+  golden: GoldenCase,
+  live?: (position: number) => CallOutcome | undefined,
+): Promise<readonly DecideResult[]> {
   const compiled = await compile(
     [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
     {
@@ -39,7 +45,9 @@ export async function decideCase(golden: GoldenCase): Promise<readonly DecideRes
     const recorded = golden.recorded.calls[position];
     if (recorded === undefined || call.http === undefined || !isComputable(call, call.http, recorded)) continue;
     if (isAfterEjection(index, recorded)) continue;
-    const differences = bestDifferences(index, toCall(call, call.http), call.http, recorded);
+    const outcome = live === undefined ? recorded : live(position);
+    if (outcome === undefined) continue;
+    const differences = bestDifferences(index, toCall(call, call.http), call.http, outcome);
     results.push({ area: golden.area, id: callId(golden.id, call.name), differences });
   }
   return results;

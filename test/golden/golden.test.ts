@@ -63,4 +63,31 @@ t.test('the replay', { timeout: LIMIT }, async (t) => {
     );
   }
   t.same(judge(results, listed), [], 'the lists hold, and hold nothing that agrees');
+
+  await t.test('live traffic and decide come to the same', async (t) => {
+    const byCase = new Map<string, (typeof results)[number][]>();
+    for (const result of results) {
+      const own = byCase.get(result.caseId);
+      if (own === undefined) byCase.set(result.caseId, [result]);
+      else own.push(result);
+    }
+    const compared = await Promise.all(
+      goldenAreas()
+        .flatMap(caseDirectories)
+        .map((directory) => {
+          const golden = loadCase(directory);
+          const own = byCase.get(golden.id) ?? [];
+          return decideCase(golden, (position) => own[position]?.replayed);
+        }),
+    );
+    const calls = compared.flat();
+    t.comment(`${calls.length} computable calls compared: cluster, route, flags, details, status, location, request`);
+    t.ok(calls.length > 2000);
+    t.same(
+      calls
+        .filter(({ id, differences }) => differences.length > 0 && BEYOND_DECIDE[id] === undefined && !listed.has(id))
+        .map(({ id, differences }) => `${id}: ${differences.join('; ')}`),
+      [],
+    );
+  });
 });

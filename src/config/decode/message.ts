@@ -3,6 +3,7 @@
 import {
   FieldNotEmulated,
   OneOfViolation,
+  RefusedField,
   RequiredValue,
   UnknownField,
   UnknownMeshField,
@@ -43,30 +44,49 @@ export interface RowBuilder {
   <T>(type: ValueType<T>, presence: { readonly otherwise: T }): Row<T, true>;
 }
 
+/** Makes a row that is not carried out; `note` says why, for the table of fields and the list of deviations. */
+export interface NotedRowBuilder {
+  <T, A extends boolean>(type: ValueType<T, A>, note: string): Row<T, A>;
+  <T>(type: ValueType<T>, note: string, presence: { readonly otherwise: T }): Row<T, true>;
+}
+
 type Presence = 'required' | 'implied' | { readonly otherwise: unknown } | undefined;
 
-function rowBuilder(status: FieldStatus): RowBuilder {
-  const build = (type: ValueType<unknown>, presence?: Presence): Row<unknown> => ({
+function createRow(status: FieldStatus, note: string, type: ValueType<unknown>, presence: Presence): Row<unknown> {
+  return {
     status,
+    note,
     type,
     required: presence === 'required',
     implied: presence === 'implied',
     fallback: typeof presence === 'object' ? presence.otherwise : presence === undefined ? type.absent : undefined,
     always: presence !== undefined || type.absent !== undefined,
-  });
-  return build as RowBuilder;
+  };
 }
 
-/** The field does here what it does in Istio. */
-export const emulated: RowBuilder = rowBuilder('emulated');
+function notedRowBuilder(status: FieldStatus): NotedRowBuilder {
+  const build = (type: ValueType<unknown>, note: string, presence?: Presence): Row<unknown> =>
+    createRow(status, note, type, presence);
+  return build as NotedRowBuilder;
+}
+
+/** The field does here what it does in Istio. A probe in test/config/field-probes shows what. */
+export const emulated: RowBuilder = ((type: ValueType<unknown>, presence?: Presence) =>
+  createRow('emulated', '', type, presence)) as RowBuilder;
 /** Neither Istio's ingress gateway nor postern does anything with it; writing it is no cause for a word. */
-export const noEffect: RowBuilder = rowBuilder('no effect here');
+export const noEffect: NotedRowBuilder = notedRowBuilder('no effect here');
+/** istiod's webhook refuses it in the words of `note`, whatever its value. */
+export const refused: NotedRowBuilder = notedRowBuilder('refused');
 /** Istio would act on it and postern does not: writing it is warned about. */
-export const notEmulated: RowBuilder = rowBuilder('not emulated');
+export const notEmulated: NotedRowBuilder = notedRowBuilder('not emulated');
 
 /** Not emulated, except that this value (usually the default) is what happens here too. */
-export function notEmulatedUnless<T extends string | boolean>(harmless: T, type: OptionalType<T>): Row<T, false> {
-  return { ...notEmulated(type), harmless };
+export function notEmulatedUnless<T extends string | boolean>(
+  harmless: T,
+  type: OptionalType<T>,
+  note: string,
+): Row<T, false> {
+  return { ...notEmulated(type, note), harmless };
 }
 
 /** What a table of rows cannot say. */
@@ -118,6 +138,7 @@ export function message<T extends object>(
         const inside = place.child(key);
         const read = row.type.read(entry.value, inside);
         if (row.status === 'not emulated' && !isHarmless(row, entry.value)) reportNotEmulated(entry, inside);
+        if (row.status === 'refused' && !isHarmless(row, entry.value)) reportRefused(row, entry, inside);
         if (read === undefined) complete &&= !(row.always && row.fallback === undefined);
         else if (carried.has(key) && !(row.type.zeroIsAbsent && !row.always && isZero(read))) value[key] = read;
       }
@@ -178,6 +199,10 @@ function isHarmless(row: Row<unknown>, node: YamlNode): boolean {
 
 function reportNotEmulated(entry: YamlEntry, place: Place): void {
   place.report(FieldNotEmulated, entry.keySpan, {}, { label: 'has no effect here' });
+}
+
+function reportRefused(row: Row<unknown>, entry: YamlEntry, place: Place): void {
+  place.report(RefusedField, entry.keySpan, { reason: row.note }, { refusedBy: 'webhook' });
 }
 
 function readAbsent(row: Row<unknown>, parent: YamlMap, place: Place): unknown {

@@ -42,11 +42,19 @@ export interface MessageShape {
   readonly rows: ReadonlyMap<string, FieldRow>;
 }
 
-/** How far postern carries a field out. A written field that is 'not emulated' is warned about. */
-export type FieldStatus = 'emulated' | 'no effect here' | 'not emulated';
+/**
+ * How far postern carries a field out. A written field that is 'not emulated' is warned about; one that is 'refused' is
+ * refused here as by istiod's webhook, whatever its value.
+ */
+export type FieldStatus = 'emulated' | 'no effect here' | 'refused' | 'not emulated';
 
 export interface FieldRow {
   readonly status: FieldStatus;
+  /**
+   * Why it has no effect, in which words it is refused, or what the real gateway does with it that is not done here;
+   * '' of an emulated field.
+   */
+  readonly note: string;
   readonly type: ValueType<unknown>;
   readonly required: boolean;
 }

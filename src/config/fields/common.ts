@@ -111,6 +111,8 @@ const objectName: OptionalType<string> = {
   },
 };
 
+const BOOKKEEPING = "the API server's bookkeeping; a gateway's configuration does not depend on it";
+
 const metadata: OptionalType<WrittenMetadata> = message<WrittenMetadata>(
   'ObjectMeta',
   {
@@ -123,15 +125,15 @@ const metadata: OptionalType<WrittenMetadata> = message<WrittenMetadata>(
   },
   {
     others: {
-      generateName: noEffect(string),
-      selfLink: noEffect(string),
-      uid: noEffect(string),
-      resourceVersion: noEffect(string),
-      generation: noEffect(anything),
-      deletionGracePeriodSeconds: noEffect(anything),
-      ownerReferences: noEffect(anything),
-      finalizers: noEffect(anything),
-      managedFields: noEffect(anything),
+      generateName: noEffect(string, 'the API server makes a name of it'),
+      selfLink: noEffect(string, BOOKKEEPING),
+      uid: noEffect(string, BOOKKEEPING),
+      resourceVersion: noEffect(string, BOOKKEEPING),
+      generation: noEffect(anything, BOOKKEEPING),
+      deletionGracePeriodSeconds: noEffect(anything, BOOKKEEPING),
+      ownerReferences: noEffect(anything, BOOKKEEPING),
+      finalizers: noEffect(anything, BOOKKEEPING),
+      managedFields: noEffect(anything, BOOKKEEPING),
     },
   },
 );
@@ -167,7 +169,12 @@ export function rootObject<K extends Kind, T extends object>(
 ): ValueType<DecodedObject<K>> {
   const all = { ...rows, metadata: emulated(metadata, 'implied') } as Rows<T & RootObject>;
   const root = message<T & RootObject>(kind, all, {
-    others: { apiVersion: noEffect(string), kind: noEffect(string), status: noEffect(anything), ...others },
+    others: {
+      apiVersion: noEffect(string, 'says which kind this is; every version has the same fields'),
+      kind: noEffect(string, 'says which kind this is'),
+      status: noEffect(anything, 'written by controllers, read by nobody here'),
+      ...others,
+    },
   });
   return converted(root, (object, node) => ({ metadata: object.metadata, spec: toSpec(object, node) }));
 }

@@ -73,6 +73,11 @@ const consistentHash: OptionalType<ConsistentHash> = message<ConsistentHash>(
   },
 );
 
+const failover: OptionalType<LocalityLbSetting['failover'][number]> = message<LocalityLbSetting['failover'][number]>(
+  'LocalityLoadBalancerSetting.Failover',
+  { from: emulated(string, { otherwise: '' }), to: emulated(string, { otherwise: '' }) },
+);
+
 /** MeshConfig has one of these too. */
 export const localityLbSetting: OptionalType<LocalityLbSetting> = message<LocalityLbSetting>(
   'LocalityLoadBalancerSetting',
@@ -85,16 +90,26 @@ export const localityLbSetting: OptionalType<LocalityLbSetting> = message<Locali
         }),
       ),
     ),
-    failover: emulated(
-      list(
-        message<LocalityLbSetting['failover'][number]>('LocalityLoadBalancerSetting.Failover', {
-          from: emulated(string, { otherwise: '' }),
-          to: emulated(string, { otherwise: '' }),
-        }),
-      ),
-    ),
+    failover: emulated(list(failover)),
     failoverPriority: emulated(list(string)),
     enabled: emulated(present(bool)),
+  },
+);
+
+interface ZoneAwareLbSetting {
+  readonly enabled?: boolean;
+  readonly failover: LocalityLbSetting['failover'];
+  readonly failoverPriority: readonly string[];
+  readonly minClusterSize?: number;
+}
+
+const zoneAwareLbSetting: OptionalType<ZoneAwareLbSetting> = message<ZoneAwareLbSetting>(
+  'ZoneAwareLoadBalancerSetting',
+  {
+    enabled: emulated(present(bool)),
+    failover: emulated(list(failover)),
+    failoverPriority: emulated(list(string)),
+    minClusterSize: emulated(integer(1, 0xffffffff)),
   },
 );
 
@@ -106,34 +121,47 @@ const warmup: OptionalType<NonNullable<LoadBalancerSettings['warmup']>> = messag
   aggression: emulated(present(doubleIn(0, Number.MAX_VALUE))),
 });
 
+const NO_WARMUP = 'Envoy gives a new endpoint its share of the traffic by and by';
+
 const loadBalancer: OptionalType<LoadBalancerSettings> = message<LoadBalancerSettings>(
   'LoadBalancerSettings',
   {
     simple: emulated(enumeration('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST')),
     consistentHash: emulated(consistentHash),
     localityLbSetting: emulated(localityLbSetting),
-    warmupDurationSecs: notEmulated(duration),
-    warmup: notEmulated(warmup),
+    warmupDurationSecs: notEmulated(duration, NO_WARMUP),
+    warmup: notEmulated(warmup, NO_WARMUP),
   },
   {
-    others: { zoneAwareLbSetting: notEmulated(anything), backendUtilization: notEmulated(anything) },
+    others: {
+      zoneAwareLbSetting: notEmulated(
+        zoneAwareLbSetting,
+        'Envoy keeps traffic in the zone of the gateway as far as its endpoints there allow',
+      ),
+      backendUtilization: notEmulated(anything, 'Envoy weighs endpoints by the load that they report in their answers'),
+    },
     oneOf: [['simple', 'consistentHash', 'backendUtilization']],
   },
 );
 
+const KEEPALIVE_OF_NODE =
+  'set on the connection to the upstream; Node can set no more on a socket than the time until the first probe';
+
 /** MeshConfig has a default for every upstream connection. */
 export const tcpKeepalive: OptionalType<TcpKeepalive> = message<TcpKeepalive>('TCPSettings.TcpKeepalive', {
-  // The time until the first probe is all that can be set on a socket here.
-  probes: notEmulated(uint32),
+  probes: notEmulated(uint32, KEEPALIVE_OF_NODE),
   time: emulated(duration),
-  interval: notEmulated(duration),
+  interval: notEmulated(duration, KEEPALIVE_OF_NODE),
 });
 
 const tcpSettings: OptionalType<TcpSettings> = message<TcpSettings>('TCPSettings', {
   maxConnections: emulated(int32),
   connectTimeout: emulated(duration),
   tcpKeepalive: emulated(tcpKeepalive),
-  maxConnectionDuration: notEmulated(duration),
+  maxConnectionDuration: notEmulated(
+    duration,
+    'Envoy drains a pooled connection, and closes a TCP connection, when it is so old',
+  ),
   idleTimeout: emulated(plainDuration),
 });
 
@@ -154,7 +182,11 @@ const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>(
     useClientProtocol: emulated(bool),
     maxConcurrentStreams: emulated(int32),
   },
-  { others: { http2KeepAlive: notEmulated(http2KeepAlive) } },
+  {
+    others: {
+      http2KeepAlive: notEmulated(http2KeepAlive, 'Envoy sends PING frames on its HTTP/2 connections to the upstream'),
+    },
+  },
 );
 
 /** MeshConfig's defaultTrafficPolicy is made of this and the next. */
@@ -166,8 +198,7 @@ export const connectionPool: OptionalType<ConnectionPoolSettings> = message<Conn
 export const outlierDetection: OptionalType<OutlierDetectionSettings> = message<OutlierDetectionSettings>(
   'OutlierDetection',
   {
-    // Deprecated: istiod's translation does not look at it.
-    consecutiveErrors: noEffect(int32),
+    consecutiveErrors: noEffect(int32, "deprecated: istiod's translation does not look at it"),
     splitExternalLocalOriginErrors: emulated(bool),
     consecutiveLocalOriginFailures: emulated(present(uint32)),
     consecutiveGatewayErrors: emulated(present(uint32)),
@@ -177,7 +208,14 @@ export const outlierDetection: OptionalType<OutlierDetectionSettings> = message<
     maxEjectionPercent: emulated(int32),
     minHealthPercent: emulated(int32),
   },
-  { others: { outlierDetectionHttpErrorCodes: notEmulated(list(integer(100, 599))) } },
+  {
+    others: {
+      outlierDetectionHttpErrorCodes: notEmulated(
+        list(integer(100, 599)),
+        'these codes count as errors instead of 5xx',
+      ),
+    },
+  },
 );
 
 const clientTls: OptionalType<ClientTlsSettings> = message<ClientTlsSettings>('ClientTLSSettings', {
@@ -221,7 +259,14 @@ const retryBudget: OptionalType<NonNullable<TrafficPolicy['retryBudget']>> = mes
 >(
   'TrafficPolicy.RetryBudget',
   { percent: emulated(present(doubleIn(0, 100))), minRetryConcurrency: emulated(uint32) },
-  { others: { budgetInterval: notEmulated(plainDuration) } },
+  {
+    others: {
+      budgetInterval: notEmulated(
+        plainDuration,
+        'the budget is a share of the requests of this time, not of those active',
+      ),
+    },
+  },
 );
 
 const trafficPolicy: OptionalType<TrafficPolicy> = message<TrafficPolicy>('TrafficPolicy', {
@@ -230,7 +275,7 @@ const trafficPolicy: OptionalType<TrafficPolicy> = message<TrafficPolicy>('Traff
   outlierDetection: emulated(outlierDetection),
   tls: emulated(clientTls),
   portLevelSettings: emulated(list(portTrafficPolicy, { atMost: 4096 })),
-  tunnel: notEmulated(tunnel),
+  tunnel: notEmulated(tunnel, 'Envoy sends TCP traffic through the upstream, an HTTP proxy, with CONNECT or POST'),
   proxyProtocol: emulated(proxyProtocol),
   retryBudget: emulated(retryBudget),
 });

@@ -1,6 +1,6 @@
 // networking.istio.io Gateway, field by field. Spec gateway.md §1, validation.md §7.1.
 import { GatewayWithoutServers, PortOutOfRange, ServerWithoutHosts } from '../../diagnostics/catalogue.js';
-import { emulated, message, noEffect } from '../decode/message.js';
+import { emulated, message, noEffect, refused } from '../decode/message.js';
 import { reportRule, writtenNode } from '../decode/rule.js';
 import { bool, converted, enumeration, list, type OptionalType, string, uint32 } from '../decode/value-type.js';
 import type {
@@ -45,8 +45,12 @@ interface WrittenServerTls {
 const tlsCertificate: OptionalType<WrittenTlsCertificate> = message<WrittenTlsCertificate>(
   'ServerTLSSettings.TLSCertificate',
   { serverCertificate: emulated(string), privateKey: emulated(string) },
-  // Hidden in the API, and the one of the settings around it is used instead (spec gateway.md §1.4).
-  { others: { caCertificates: noEffect(string) } },
+  {
+    others: {
+      // Spec gateway.md §1.4.
+      caCertificates: noEffect(string, 'hidden in the API: istiod reads the caCertificates of the settings around it'),
+    },
+  },
 );
 
 const writtenServerTls: OptionalType<WrittenServerTls> = message<WrittenServerTls>(
@@ -134,8 +138,8 @@ const port: OptionalType<Port> = message<Port>(
     protocol: emulated(string, 'required'),
     name: emulated(string, 'required'),
   },
-  // Deprecated; istiod's webhook refuses any value above 0.
-  { others: { targetPort: noEffect(uint32) } },
+  // Deprecated; 0 is let through.
+  { others: { targetPort: refused(uint32, 'targetPort has no impact on Gateways') } },
 );
 
 const server: OptionalType<Server> = message<Server>(
@@ -147,7 +151,7 @@ const server: OptionalType<Server> = message<Server>(
     bind: emulated(string),
     // The stat prefix of an HTTPS server.
     name: emulated(string),
-    defaultEndpoint: noEffect(string),
+    defaultEndpoint: noEffect(string, 'never implemented: no version of istiod reads it'),
   },
   {
     check(value, node, place) {

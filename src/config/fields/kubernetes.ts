@@ -36,8 +36,8 @@ const portNumber: OptionalType<number> = integer(1, 65535);
 const transportProtocol: OptionalType<'SCTP' | 'TCP' | 'UDP'> = enumeration('SCTP', 'TCP', 'UDP');
 
 /** Rows for fields that Kubernetes has and nothing here looks at. */
-function elsewhere(...names: readonly string[]): Readonly<Record<string, Row<unknown>>> {
-  return Object.fromEntries(names.map((name) => [name, noEffect(anything)]));
+function elsewhere(why: string, ...names: readonly string[]): Readonly<Record<string, Row<unknown>>> {
+  return Object.fromEntries(names.map((name) => [name, noEffect(anything, why)]));
 }
 
 const servicePort: OptionalType<KubernetesServicePort> = message<KubernetesServicePort>('ServicePort', {
@@ -46,7 +46,7 @@ const servicePort: OptionalType<KubernetesServicePort> = message<KubernetesServi
   targetPort: emulated(intOrString),
   protocol: emulated(transportProtocol, { otherwise: 'TCP' }),
   appProtocol: emulated(string),
-  nodePort: noEffect(int32),
+  nodePort: noEffect(int32, 'a port of the nodes; a gateway sends to endpoints'),
 });
 
 const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
@@ -56,7 +56,7 @@ const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
     clusterIP: emulated(string),
     clusterIPs: emulated(list(string)),
     externalName: emulated(string),
-    externalIPs: noEffect(list(string)),
+    externalIPs: noEffect(list(string), 'addresses that the nodes answer; a gateway sends to endpoints'),
     selector: emulated(labels),
     ports: emulated(list(servicePort)),
     publishNotReadyAddresses: emulated(bool, { otherwise: false }),
@@ -64,8 +64,13 @@ const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
   },
   {
     others: {
-      internalTrafficPolicy: notEmulatedUnless('Cluster', enumeration('Cluster', 'Local')),
+      internalTrafficPolicy: notEmulatedUnless(
+        'Cluster',
+        enumeration('Cluster', 'Local'),
+        'with Local istiod gives each gateway pod the endpoints of its own node alone',
+      ),
       ...elsewhere(
+        'for load balancers and kube-proxy; a gateway sends to endpoints',
         'allocateLoadBalancerNodePorts',
         'externalTrafficPolicy',
         'healthCheckNodePort',
@@ -126,7 +131,7 @@ const podSpec: OptionalType<WrittenPodSpec> = message<WrittenPodSpec>(
   {
     nodeName: emulated(string),
     serviceAccountName: emulated(string),
-    hostNetwork: noEffect(bool, { otherwise: false }),
+    hostNetwork: noEffect(bool, 'istiod looks at it for health checks of sidecars alone', { otherwise: false }),
     containers: emulated(
       list(message<WrittenContainer>('Container', { ports: emulated(list(containerPort)) }, { open: true })),
     ),
@@ -182,7 +187,7 @@ export const pod: KindDefinition<'Pod'> = {
 const objectReference: OptionalType<ObjectReference> = message<ObjectReference>(
   'ObjectReference',
   { kind: emulated(string), name: emulated(string), namespace: emulated(string) },
-  { others: elsewhere('apiVersion', 'fieldPath', 'resourceVersion', 'uid') },
+  { others: elsewhere('kind and name say which pod it is', 'apiVersion', 'fieldPath', 'resourceVersion', 'uid') },
 );
 
 const endpointPort: OptionalType<EndpointPort> = message<EndpointPort>('EndpointPort', {
@@ -204,7 +209,7 @@ const sliceEndpoint: OptionalType<SliceEndpoint> = converted(
       conditions: emulated(
         message<WrittenSliceEndpoint['conditions']>('EndpointConditions', {
           ready: emulated(present(bool)),
-          serving: noEffect(present(bool)),
+          serving: noEffect(present(bool), 'istiod looks at ready and terminating'),
           terminating: emulated(present(bool)),
         }),
         { otherwise: {} },
@@ -214,7 +219,7 @@ const sliceEndpoint: OptionalType<SliceEndpoint> = converted(
       nodeName: emulated(string),
       targetRef: emulated(objectReference),
     },
-    { others: elsewhere('deprecatedTopology', 'hints') },
+    { others: elsewhere('for kube-proxy; istiod takes localities from zone and node', 'deprecatedTopology', 'hints') },
   ),
   ({ conditions, ...endpoint }) => ({ ...endpoint, ...conditions }),
 );
@@ -263,6 +268,8 @@ export const endpoints: KindDefinition<'Endpoints'> = {
   ),
 };
 
+const IMMUTABLE = 'the API server refuses changes of such objects; what they say is the same';
+
 interface WrittenSecret {
   readonly type?: string;
   readonly data: Readonly<Record<string, string>>;
@@ -284,7 +291,7 @@ export const secret: KindDefinition<'Secret'> = {
         data: { ...data, ...Object.fromEntries(written) },
       };
     },
-    { immutable: noEffect(bool) },
+    { immutable: noEffect(bool, IMMUTABLE) },
   ),
 };
 
@@ -297,7 +304,7 @@ export const configMap: KindDefinition<'ConfigMap'> = {
     'ConfigMap',
     { data: emulated(mapOf(string)) },
     ({ data }) => ({ data }),
-    { immutable: noEffect(bool), binaryData: noEffect(mapOf(bytes)) },
+    { immutable: noEffect(bool, IMMUTABLE), binaryData: noEffect(mapOf(bytes), 'istiod reads the keys of data alone') },
   ),
 };
 
@@ -306,5 +313,10 @@ export const namespace: KindDefinition<'Namespace'> = {
   group: '',
   versions: ['v1'],
   namespaced: false,
-  root: rootObject<'Namespace', NamespaceSpec>('Namespace', {}, () => ({}), elsewhere('spec')),
+  root: rootObject<'Namespace', NamespaceSpec>(
+    'Namespace',
+    {},
+    () => ({}),
+    elsewhere("the API server's bookkeeping", 'spec'),
+  ),
 };

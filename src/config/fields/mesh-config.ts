@@ -27,11 +27,15 @@ type TlsDefaults = NonNullable<MeshConfig['tlsDefaults']>;
 type DefaultTrafficPolicy = NonNullable<MeshConfig['defaultTrafficPolicy']>;
 type MeshMtls = NonNullable<MeshConfig['meshMTLS']>;
 
+const SIDECARS_ONLY = 'for sidecars: a gateway forwards what its routes say and nothing else';
+const MESH_MTLS = "versions and ciphers of the mesh's own mutual TLS, ISTIO_MUTUAL servers included";
+
 function every(
-  row: (type: OptionalType<unknown>) => Row<unknown>,
+  row: (type: OptionalType<unknown>, note: string) => Row<unknown>,
+  note: string,
   ...names: readonly string[]
 ): Readonly<Record<string, Row<unknown>>> {
-  return Object.fromEntries(names.map((name) => [name, row(anything)]));
+  return Object.fromEntries(names.map((name) => [name, row(anything, note)]));
 }
 
 const forwardClientCertDetails: OptionalType<NonNullable<GatewayTopology['forwardClientCertDetails']>> = enumeration(
@@ -74,11 +78,16 @@ const proxyHeaders: OptionalType<ProxyHeaders> = message<ProxyHeaders>(
     xForwardedHost: emulated(enabled),
     xForwardedPort: emulated(enabled),
   },
-  // For sidecars only: a gateway has `gatewayTopology.forwardClientCertDetails`, and exchanges no such headers here.
   {
     others: {
-      ...every(noEffect, 'metadataExchangeHeaders', 'forwardedClientCert', 'setCurrentClientCertDetails'),
-      ...every(notEmulated, 'preserveHttp1HeaderCase'),
+      ...every(
+        noEffect,
+        'for sidecars: a gateway has gatewayTopology.forwardClientCertDetails, and exchanges no such headers',
+        'metadataExchangeHeaders',
+        'forwardedClientCert',
+        'setCurrentClientCertDetails',
+      ),
+      ...every(notEmulated, 'Envoy keeps the case of header names of HTTP/1.1', 'preserveHttp1HeaderCase'),
     },
   },
 );
@@ -119,9 +128,9 @@ const connectionSettings: OptionalType<ConnectionSettings> = message<ConnectionS
   'ConnectionSettings',
   {
     profile: emulated(enumeration('DEFAULT', 'SIDECAR', 'EDGE')),
-    // Both are in the listeners that we publish, and nothing acts on them.
-    listenerPerConnectionBufferLimitBytes: notEmulated(limit),
-    httpRequestHeadersTimeout: notEmulated(plainDuration),
+    // Both are in the listeners that we publish.
+    listenerPerConnectionBufferLimitBytes: notEmulated(limit, 'Envoy reads no more of a client than this ahead'),
+    httpRequestHeadersTimeout: notEmulated(plainDuration, 'Envoy answers 408 when a head takes longer'),
     httpIdleTimeout: emulated(plainDuration),
     httpRequestTimeout: emulated(plainDuration),
     httpStreamIdleTimeout: emulated(plainDuration),
@@ -135,6 +144,7 @@ const connectionSettings: OptionalType<ConnectionSettings> = message<ConnectionS
   {
     others: every(
       notEmulated,
+      "limits on the gateway's own memory, number and age of connections and streams",
       'clusterPerConnectionBufferLimitBytes',
       'globalDownstreamConnectionLimit',
       'httpDrainTimeout',
@@ -149,14 +159,17 @@ const proxyConfig: OptionalType<ProxyConfig> = message<ProxyConfig>(
   {
     gatewayTopology: emulated(gatewayTopology),
     proxyHeaders: emulated(proxyHeaders),
-    proxyMetadata: notEmulated(unlessEmpty(mapOf(string))),
+    proxyMetadata: notEmulated(
+      unlessEmpty(mapOf(string)),
+      'environment of the proxy; some of its variables change what istiod sends',
+    ),
     connectionSettings: emulated(connectionSettings),
   },
   {
     others: {
-      // Threads, paths, addresses and life cycle of a proxy process; telemetry; what istiod tells sidecars.
       ...every(
         noEffect,
+        'threads, paths, addresses and life cycle of a proxy process; telemetry; what istiod tells sidecars',
         'availabilityZone',
         'binaryPath',
         'caCertificatesPem',
@@ -191,9 +204,15 @@ const proxyConfig: OptionalType<ProxyConfig> = message<ProxyConfig>(
         'terminationDrainDuration',
         'tracingServiceName',
       ),
-      // How to trace; whether is MeshConfig's enableTracing, or a provider.
-      ...every(noEffect, 'tracing', 'zipkinAddress'),
-      ...every(notEmulated, 'envoyAccessLogService', 'privateKeyProvider', 'runtimeValues'),
+      ...every(
+        noEffect,
+        "says how to trace; whether it is done is for MeshConfig's enableTracing or a provider to say",
+        'tracing',
+        'zipkinAddress',
+      ),
+      ...every(notEmulated, 'Envoy sends its access log to a service', 'envoyAccessLogService'),
+      ...every(notEmulated, 'Envoy signs with keys that a provider holds', 'privateKeyProvider'),
+      ...every(notEmulated, 'runtime flags of Envoy, some of which change how it parses', 'runtimeValues'),
     },
   },
 );
@@ -207,7 +226,7 @@ const pathNormalization: OptionalType<NonNullable<MeshConfig['pathNormalization'
 
 const outboundTrafficPolicy: OptionalType<NonNullable<MeshConfig['outboundTrafficPolicy']>> = converted(
   message<{ readonly mode?: 'REGISTRY_ONLY' | 'ALLOW_ANY' }>('OutboundTrafficPolicy', {
-    mode: noEffect(enumeration('REGISTRY_ONLY', 'ALLOW_ANY')),
+    mode: noEffect(enumeration('REGISTRY_ONLY', 'ALLOW_ANY'), SIDECARS_ONLY),
   }),
   (written) => written.mode ?? 'REGISTRY_ONLY',
 );
@@ -221,7 +240,7 @@ const tlsDefaults: OptionalType<TlsDefaults> = message<TlsDefaults>('MeshConfig.
 const meshMtls: OptionalType<MeshMtls> = message<MeshMtls>(
   'MeshConfig.TLSConfig',
   { minProtocolVersion: emulated(tlsVersion), cipherSuites: emulated(list(string)) },
-  { others: { ecdhCurves: notEmulated(list(string)) } },
+  { others: { ecdhCurves: notEmulated(list(string), MESH_MTLS) } },
 );
 
 const defaultTrafficPolicy: OptionalType<DefaultTrafficPolicy> = message<DefaultTrafficPolicy>('DefaultTrafficPolicy', {
@@ -232,18 +251,20 @@ const defaultTrafficPolicy: OptionalType<DefaultTrafficPolicy> = message<Default
 // Names of extensionProviders. Metrics and logs leave traffic as it is; tracing adds request headers.
 const defaultProviders: OptionalType<unknown> = message<{ readonly tracing?: readonly string[] }>(
   'MeshConfig.DefaultProviders',
-  { tracing: notEmulated(list(string)) },
-  { others: every(noEffect, 'accessLogging', 'metrics') },
+  { tracing: notEmulated(list(string), 'tracing adds headers to requests') },
+  { others: every(noEffect, 'logs and metrics leave traffic as it is', 'accessLogging', 'metrics') },
 );
 
 export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
   'MeshConfig',
   {
-    // Whether and where there is an access log is for the command line to say.
-    accessLogFile: noEffect(present(string)),
+    accessLogFile: noEffect(
+      present(string),
+      'whether there is an access log, and where, is for the command line to say',
+    ),
     accessLogFormat: emulated(string),
     accessLogEncoding: emulated(enumeration('TEXT', 'JSON')),
-    disableEnvoyListenerLog: notEmulated(bool),
+    disableEnvoyListenerLog: notEmulated(bool, 'connections that no chain fits leave no line in the access log'),
     rootNamespace: emulated(string),
     trustDomain: emulated(string),
     connectTimeout: emulated(plainDuration),
@@ -255,21 +276,21 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
     dnsRefreshRate: emulated(plainDuration),
     h2UpgradePolicy: emulated(enumeration('DO_NOT_UPGRADE', 'UPGRADE')),
     localityLbSetting: emulated(localityLbSetting),
-    outboundTrafficPolicy: noEffect(outboundTrafficPolicy),
+    outboundTrafficPolicy: noEffect(outboundTrafficPolicy, SIDECARS_ONLY),
     pathNormalization: emulated(pathNormalization),
     tcpKeepalive: emulated(tcpKeepalive),
     tlsDefaults: emulated(tlsDefaults),
-    meshMTLS: notEmulated(meshMtls),
-    // Read by Istio before 1.20 alone (spec destinations.md §7.2).
-    verifyCertificateAtClient: noEffect(present(bool)),
+    meshMTLS: notEmulated(meshMtls, MESH_MTLS),
+    // Spec destinations.md §7.2.
+    verifyCertificateAtClient: noEffect(present(bool), 'read by Istio before 1.20 alone'),
     defaultConfig: emulated(proxyConfig),
     defaultTrafficPolicy: emulated(defaultTrafficPolicy),
   },
   {
     others: {
-      // Sidecars, the ingress controller, the control plane's own connections, stat names.
       ...every(
         noEffect,
+        "for sidecars, the ingress controller, the control plane's own connections or names of statistics",
         'ca',
         'caCertificates',
         'certificates',
@@ -299,18 +320,19 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
         'thriftConfig',
         'hboneIdleTimeout',
       ),
-      defaultProviders: noEffect(defaultProviders),
-      // On by default, and then Envoy adds x-envoy-decorator-operation (spec virtualservice.md §14).
-      enableTracing: notEmulatedUnless(true, bool),
-      ...every(
-        notEmulated,
-        'discoverySelectors',
-        'enableEnvoyAccessLogService',
-        'serviceEntryVisibility',
-        'serviceSettings',
-        'trustDomainAliases',
-        'zoneAwareLbSetting',
+      defaultProviders: noEffect(defaultProviders, 'names of extensionProviders; what is in it says more'),
+      // Spec virtualservice.md §14.
+      enableTracing: notEmulatedUnless(
+        true,
+        bool,
+        'on by default; without it the upstream sees no x-envoy-decorator-operation',
       ),
+      ...every(notEmulated, 'istiod reads the namespaces that it selects alone', 'discoverySelectors'),
+      ...every(notEmulated, 'Envoy sends its access log to a service', 'enableEnvoyAccessLogService'),
+      ...every(notEmulated, 'hides ServiceEntries of other namespaces', 'serviceEntryVisibility'),
+      ...every(notEmulated, 'keeps the endpoints of a service within its cluster', 'serviceSettings'),
+      ...every(notEmulated, 'clients and upstreams of these trust domains are accepted too', 'trustDomainAliases'),
+      ...every(notEmulated, 'the default of the field of the same name of a DestinationRule', 'zoneAwareLbSetting'),
     },
   },
 );

@@ -45,7 +45,10 @@ const workloadEntrySpec: OptionalType<WorkloadEntrySpec> = message<WorkloadEntry
     address: emulated({ ...address, zeroIsAbsent: true }),
     ports: emulated(mapOf(uint32)),
     labels: emulated(labels),
-    network: notEmulated(string),
+    network: notEmulated(
+      string,
+      'in a mesh of several networks istiod sends traffic for another network to its east-west gateway',
+    ),
     locality: emulated(string),
     weight: emulated(uint32),
     serviceAccount: emulated(string),
@@ -94,8 +97,10 @@ const serviceEntrySpec: OptionalType<ServiceEntrySpec> = message<ServiceEntrySpe
   'ServiceEntry',
   {
     hosts: emulated(list(host, { atLeast: 1, atMost: 256 }), 'required'),
-    // Addresses at which sidecars recognise the service; a gateway's clusters do not depend on them.
-    addresses: noEffect(list(string, { atMost: 256 })),
+    addresses: noEffect(
+      list(string, { atMost: 256 }),
+      "addresses at which sidecars recognise the service; a gateway's clusters do not depend on them",
+    ),
     ports: emulated(list(servicePort, { atMost: 256 })),
     location: emulated(enumeration('MESH_EXTERNAL', 'MESH_INTERNAL'), { otherwise: 'MESH_EXTERNAL' }),
     resolution: emulated(enumeration('NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'), { otherwise: 'NONE' }),

@@ -1,9 +1,10 @@
 // networking.istio.io VirtualService, field by field. Spec virtualservice.md §1, validation.md §7.1.
 import { VirtualServiceWithoutRoutes } from '../../diagnostics/catalogue.js';
-import { emulated, message, noEffect, notEmulated } from '../decode/message.js';
+import { emulated, message, noEffect, refused } from '../decode/message.js';
 import { writtenNode } from '../decode/rule.js';
 import {
   bool,
+  converted,
   duration,
   enumeration,
   int32,
@@ -48,7 +49,7 @@ const httpMatchRequest: OptionalType<HttpMatchRequest> = message<HttpMatchReques
   gateways: emulated(list(string)),
   sourceLabels: emulated(labels),
   sourceNamespace: emulated(string),
-  statPrefix: noEffect(string),
+  statPrefix: noEffect(string, 'names statistics of Envoy that Istio does not collect; routing does not depend on it'),
 });
 
 const httpRouteDestination: OptionalType<HttpRouteDestination> = message<HttpRouteDestination>('HTTPRouteDestination', {
@@ -119,7 +120,7 @@ const delay: OptionalType<Delay> = message<Delay>(
   'HTTPFaultInjection.Delay',
   {
     fixedDelay: emulated(duration),
-    exponentialDelay: noEffect(duration),
+    exponentialDelay: refused(duration, 'exponentialDelay not supported yet'),
     percent: emulated(int32),
     percentage: emulated(percent),
   },
@@ -131,7 +132,7 @@ const abort: OptionalType<Abort> = message<Abort>(
   {
     httpStatus: emulated(present(int32)),
     grpcStatus: emulated(present(string)),
-    http2Error: noEffect(present(string)),
+    http2Error: refused(present(string), 'HTTP/2 abort fault injection not supported yet'),
     percentage: emulated(percent),
   },
   { oneOf: [['httpStatus', 'grpcStatus', 'http2Error']] },
@@ -158,28 +159,35 @@ const corsPolicy: OptionalType<CorsPolicySpec> = message<CorsPolicySpec>('CorsPo
   unmatchedPreflights: emulated(enumeration('UNSPECIFIED', 'FORWARD', 'IGNORE')),
 });
 
-const httpRoute: OptionalType<HttpRoute> = message<HttpRoute>(
-  'HTTPRoute',
-  {
-    name: emulated(string),
-    match: emulated(list(httpMatchRequest)),
-    route: emulated(list(httpRouteDestination)),
-    redirect: emulated(httpRedirect),
-    directResponse: emulated(httpDirectResponse),
-    delegate: emulated(delegate),
-    rewrite: emulated(httpRewrite),
-    timeout: emulated(duration),
-    retries: emulated(httpRetry),
-    fault: emulated(httpFaultInjection),
-    mirror: emulated(destination),
-    mirrors: emulated(list(httpMirrorPolicy)),
-    mirrorPercent: emulated(present(uint32)),
-    mirrorPercentage: emulated(percent),
-    corsPolicy: emulated(corsPolicy),
-    headers: emulated(headers),
-  },
-  // The one snake_case name in the schema; it means mirrorPercent.
-  { others: { mirror_percent: notEmulated(uint32) } },
+/** The schema has one snake_case name, which means mirrorPercent; the camelCase one wins (spec validation.md §8.1). */
+interface WrittenHttpRoute extends HttpRoute {
+  readonly mirror_percent?: number;
+}
+
+const writtenHttpRoute: OptionalType<WrittenHttpRoute> = message<WrittenHttpRoute>('HTTPRoute', {
+  name: emulated(string),
+  match: emulated(list(httpMatchRequest)),
+  route: emulated(list(httpRouteDestination)),
+  redirect: emulated(httpRedirect),
+  directResponse: emulated(httpDirectResponse),
+  delegate: emulated(delegate),
+  rewrite: emulated(httpRewrite),
+  timeout: emulated(duration),
+  retries: emulated(httpRetry),
+  fault: emulated(httpFaultInjection),
+  mirror: emulated(destination),
+  mirrors: emulated(list(httpMirrorPolicy)),
+  mirrorPercent: emulated(present(uint32)),
+  mirrorPercentage: emulated(percent),
+  corsPolicy: emulated(corsPolicy),
+  headers: emulated(headers),
+  mirror_percent: emulated(present(uint32)),
+});
+
+const httpRoute: OptionalType<HttpRoute> = converted(
+  writtenHttpRoute,
+  ({ mirror_percent: mirrorPercent, ...route }): HttpRoute =>
+    mirrorPercent === undefined ? route : { mirrorPercent, ...route },
 );
 
 const routeDestination: OptionalType<RouteDestination> = message<RouteDestination>('RouteDestination', {
@@ -187,13 +195,16 @@ const routeDestination: OptionalType<RouteDestination> = message<RouteDestinatio
   weight: emulated(int32, { otherwise: 0 }),
 });
 
+// Spec virtualservice.md §1.16, §1.17.
+const NOT_COMPARED = 'for sidecars: on a gateway istiod compares server names, port and gateways alone';
+
 const tlsMatchAttributes: OptionalType<TlsMatchAttributes> = message<TlsMatchAttributes>('TLSMatchAttributes', {
   sniHosts: emulated(list(string), 'required'),
-  destinationSubnets: noEffect(list(string)),
+  destinationSubnets: noEffect(list(string), NOT_COMPARED),
   port: emulated(uint32),
-  sourceLabels: noEffect(labels),
+  sourceLabels: noEffect(labels, NOT_COMPARED),
   gateways: emulated(list(string)),
-  sourceNamespace: noEffect(string),
+  sourceNamespace: noEffect(string, NOT_COMPARED),
 });
 
 const tlsRoute: OptionalType<TlsRoute> = message<TlsRoute>('TLSRoute', {
@@ -202,12 +213,12 @@ const tlsRoute: OptionalType<TlsRoute> = message<TlsRoute>('TLSRoute', {
 });
 
 const l4MatchAttributes: OptionalType<L4MatchAttributes> = message<L4MatchAttributes>('L4MatchAttributes', {
-  destinationSubnets: noEffect(list(string)),
+  destinationSubnets: noEffect(list(string), NOT_COMPARED),
   port: emulated(uint32),
-  sourceSubnet: noEffect(string),
-  sourceLabels: noEffect(labels),
+  sourceSubnet: noEffect(string, NOT_COMPARED),
+  sourceLabels: noEffect(labels, NOT_COMPARED),
   gateways: emulated(list(string)),
-  sourceNamespace: noEffect(string),
+  sourceNamespace: noEffect(string, NOT_COMPARED),
 });
 
 const tcpRoute: OptionalType<TcpRoute> = message<TcpRoute>('TCPRoute', {

@@ -166,6 +166,7 @@ export class ListenerManager {
       return { bound: this.bound, failed };
     }
     commit();
+    next.clusters.activate?.();
     this.swap(next, warmed);
     return { bound: this.bound, failed: [] };
   }

@@ -5,6 +5,7 @@ import type { Cluster, Endpoint } from '../../xds/index.js';
 
 /** Run-time state of one endpoint. */
 export interface Host {
+  /** As configured now: weight, priority and health change in place. */
   readonly endpoint: Endpoint;
   /** `ip:port` as configured, for logs and hashes. */
   readonly address: string;
@@ -30,6 +31,8 @@ export interface HostSelection {
   readonly hash?: bigint | undefined;
   /** Hosts that earlier attempts used (previous_hosts predicate). */
   readonly exclude?: readonly Host[];
+  /** Draws before a host of `exclude` is taken all the same; default 6. */
+  readonly maxDraws?: number | undefined;
   /** Priorities that earlier attempts used (previous_priorities predicate). */
   readonly excludePriorities?: ReadonlySet<number>;
   /** `:authority` that goes upstream: chooses the host of a dynamic forward proxy cluster. */
@@ -82,6 +85,8 @@ export interface UpstreamCluster {
   readonly circuit: CircuitBreaker;
   /** Called once when the cluster goes away (reload, shutdown): HTTP pools end their idle connections then. */
   onClose?(listener: () => void): void;
+  /** Called with hosts that have left a cluster that stays (EDS, DNS): their HTTP pools drain. */
+  onHostsRemoved?(listener: (hosts: readonly Host[]) => void): void;
   /** Tells outlier detection what a request ended like: HTTP status, or a local failure. */
   report(
     host: Host,
@@ -99,6 +104,8 @@ export interface ClusterManager {
   get(name: string): UpstreamCluster | undefined;
   /** Every cluster; absent where nobody asks. */
   all?(): Iterable<UpstreamCluster>;
+  /** To be called when the snapshot is taken over: clusters of the previous one that stay get their new endpoints and secrets. */
+  activate?(): void;
   /** Resolves when DNS has answered (or failed) once for every name; absent = at once. */
   ready?(): Promise<void>;
   /** Ends pools and timers; open streams go on. */

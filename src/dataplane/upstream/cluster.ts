@@ -32,9 +32,9 @@ import type { TransportSockets, UpstreamTransport } from './upstream-transport-s
 /** Istio writes one; Envoy's default where it is missing. */
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 
-/** A host with its counts; it outlives reloads that do not change it. */
+/** A host with its counts; it outlives reloads that leave its cluster, address and locality as they are. */
 export class HostState implements Host {
-  readonly endpoint: Endpoint;
+  endpoint: Endpoint;
   /** Changes where a name stands for one host (LOGICAL_DNS, dynamic forward proxy): the address of the latest answer. */
   address: string;
   readonly counters: HostCounters;
@@ -66,9 +66,9 @@ export class ClusterState implements UpstreamCluster {
   readonly httpProtocol: 'http1' | 'http2' | 'downstream';
   readonly circuit: CircuitBreaker;
   private current: readonly HostState[] = [];
-  private balancer: LoadBalancer<Host>;
+  private readonly balancer: LoadBalancer<Host>;
   private readonly environment: Environment;
-  private readonly sockets: TransportSockets;
+  private sockets: TransportSockets;
   private readonly connectTimeout: number;
   private readonly detector: OutlierDetector | undefined;
   private readonly stats: ClusterStats;
@@ -77,6 +77,7 @@ export class ClusterState implements UpstreamCluster {
   private readonly autoSan: boolean;
   private readonly dynamicHosts = new Map<string, HostState>();
   private readonly closeListeners: (() => void)[] = [];
+  private readonly removalListeners: ((hosts: readonly Host[]) => void)[] = [];
 
   constructor(config: Cluster, sockets: TransportSockets, environment: Environment) {
     const prefix = `cluster.${config.name};`;
@@ -86,7 +87,7 @@ export class ClusterState implements UpstreamCluster {
     this.environment = environment;
     this.sockets = sockets;
     this.connectTimeout = parseDuration(config.connect_timeout) ?? DEFAULT_CONNECT_TIMEOUT;
-    this.balancer = createLoadBalancer<Host>(config, []);
+    this.balancer = createLoadBalancer<Host>(config, [], environment.now);
     this.detector =
       config.outlier_detection === undefined
         ? undefined
@@ -120,20 +121,33 @@ export class ClusterState implements UpstreamCluster {
     return this.config.cluster_type === undefined ? this.current : [...this.dynamicHosts.values()];
   }
 
-  /** Replaces the endpoints; hosts that are the same in every field keep their state, `known` ones of an earlier cluster too. */
-  setEndpoints(endpoints: readonly Endpoint[], known: readonly Host[] = this.current): void {
-    const reusable = new Map<string, HostState>();
-    for (const host of known) if (host instanceof HostState) reusable.set(JSON.stringify(host.endpoint), host);
+  /** Replaces the endpoints. Hosts of the same address and locality stay, with their counts and ejections. */
+  setEndpoints(endpoints: readonly Endpoint[]): void {
+    // Two names of a DNS cluster may have an address in common: two hosts of one key.
+    const known = new Map<string, HostState[]>();
+    for (const host of this.current) {
+      const same = known.get(hostKey(host.endpoint));
+      if (same === undefined) known.set(hostKey(host.endpoint), [host]);
+      else same.push(host);
+    }
     this.current = endpoints.map((endpoint) => {
-      const key = JSON.stringify(endpoint);
-      const host = reusable.get(key);
-      reusable.delete(key);
-      return host ?? new HostState(endpoint);
+      const host = known.get(hostKey(endpoint))?.shift();
+      if (host === undefined) return new HostState(endpoint);
+      host.endpoint = endpoint;
+      return host;
     });
-    this.balancer = createLoadBalancer<Host>(this.config, this.current);
-    this.detector?.forget(this.current);
+    this.balancer.replaceHosts(this.current);
     this.stats.members.value = this.current.length;
     this.healthChanged();
+    const removed = [...known.values()].flat();
+    if (removed.length === 0) return;
+    this.detector?.forget(removed);
+    for (const listener of this.removalListeners) listener(removed);
+  }
+
+  /** Other secrets: new connections use them, those that are up stay. */
+  setSockets(sockets: TransportSockets): void {
+    this.sockets = sockets;
   }
 
   /** Latest answer of LOGICAL_DNS: new connections go there, and the log shows it. */
@@ -148,6 +162,7 @@ export class ClusterState implements UpstreamCluster {
             hash: selection.hash,
             exclude: selection.exclude,
             excludePriorities: selection.excludePriorities,
+            maxDraws: selection.maxDraws,
             random: this.environment.random,
           })
         : this.dynamicHost(selection.authority);
@@ -189,6 +204,10 @@ export class ClusterState implements UpstreamCluster {
 
   onClose(listener: () => void): void {
     this.closeListeners.push(listener);
+  }
+
+  onHostsRemoved(listener: (hosts: readonly Host[]) => void): void {
+    this.removalListeners.push(listener);
   }
 
   /** Ends timers and HTTP pools. Hosts and balancing go on for streams that still hold the cluster. */
@@ -386,6 +405,11 @@ class ConnectAttempt {
 }
 
 function ignore(): void {}
+
+// Envoy updates weight, priority and health of a host in place; another locality makes it another host.
+function hostKey({ address, locality }: Endpoint): string {
+  return `${address} ${locality.region ?? ''}/${locality.zone ?? ''}/${locality.sub_zone ?? ''}`;
+}
 
 function httpProtocolOf(config: Cluster): 'http1' | 'http2' | 'downstream' {
   const options = config.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS];

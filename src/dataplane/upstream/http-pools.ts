@@ -76,12 +76,21 @@ export class HttpPools {
       pools = { settings: readPoolSettings(cluster.config), byHost: new Map() };
       if (this.gone.has(cluster)) return pools;
       this.clusters.set(cluster, pools);
+      cluster.onHostsRemoved?.((hosts) => this.removeHosts(cluster, hosts));
       cluster.onClose?.(() => {
         this.gone.add(cluster);
         this.release(cluster);
       });
     }
     return pools;
+  }
+
+  private removeHosts(cluster: UpstreamCluster, hosts: readonly Host[]): void {
+    const byHost = this.clusters.get(cluster)?.byHost;
+    for (const host of hosts) {
+      for (const pool of byHost?.get(host)?.values() ?? []) pool.close();
+      byHost?.delete(host);
+    }
   }
 
   private release(cluster: UpstreamCluster): void {

@@ -38,6 +38,7 @@ export class OutlierDetector {
   private sweep: Timer | undefined = undefined;
   private merge: Timer | undefined = undefined;
   private isDue = false;
+  private closed = false;
 
   /** `changed` is called after `ejected` of a host has changed. */
   constructor(
@@ -59,6 +60,8 @@ export class OutlierDetector {
   }
 
   report(host: Host, outcome: Outcome): void {
+    // Streams may outlive their cluster.
+    if (this.closed) return;
     const record = this.recordOf(host);
     if ('local' in outcome && this.config.split_external_local_origin_errors === true) {
       this.count(
@@ -101,11 +104,15 @@ export class OutlierDetector {
 
   /** Hosts that left take their state with them. */
   forget(hosts: readonly Host[]): void {
-    const kept = new Set(hosts);
-    for (const host of this.records.keys()) if (!kept.has(host)) this.records.delete(host);
+    for (const host of hosts) {
+      if (this.records.get(host)?.ejected === true) this.active.value--;
+      this.records.delete(host);
+    }
   }
 
   close(): void {
+    this.closed = true;
+    this.forget([...this.records.keys()]);
     this.sweep?.cancel();
     this.merge?.cancel();
     this.sweep = undefined;

@@ -4,7 +4,7 @@ import type { Subset, TrafficPolicy } from '../../config/model/destination-rule.
 import type { PeerAuthentications } from '../../registry/peer-authentication.js';
 import type { IstioEndpoint, PushContext, Service, ServicePort } from '../../registry/push-context.js';
 import { type Cluster, type Endpoint, HTTP_PROTOCOL_OPTIONS, renderDuration } from '../../xds/index.js';
-import { sniDnatClusterName } from '../names.js';
+import { istioMetadata, sniDnatClusterName } from '../names.js';
 import { dnsLoadAssignment, type EndpointSelection, edsEndpoints, selectEndpoints } from './cluster-endpoints.js';
 import { circuitBreakers, connectTimeout, upstreamConnectionOptions } from './connection-pool.js';
 import { httpProtocolOptions, isHttp2Cluster } from './http-protocol.js';
@@ -76,6 +76,7 @@ function assemble(
   const selection = { service, port, labels: subset?.labels ?? {}, policy, locality };
   const common: Cluster = {
     name,
+    ...ruleMetadata(context, service),
     type,
     ...policyFields(context, input, policy),
     ...tls,
@@ -99,6 +100,11 @@ function assemble(
     default:
       return type satisfies never;
   }
+}
+
+function ruleMetadata(context: PushContext, service: Service): Pick<Cluster, 'metadata'> {
+  const rule = context.destinationRule(service.hostname)?.from[0];
+  return rule === undefined ? {} : { metadata: istioMetadata('destination-rule', rule.metadata) };
 }
 
 function policyFields(

@@ -8,7 +8,7 @@ import type { BoundHttpRoute } from '../../registry/delegates.js';
 import type { PushContext } from '../../registry/push-context.js';
 import type { BoundVirtualService } from '../../registry/virtual-services.js';
 import type { Route, RouteMatch } from '../../xds/index.js';
-import { parseClusterName } from '../names.js';
+import { istioMetadata, parseClusterName } from '../names.js';
 import { filterConfig } from './filter-config.js';
 import { headerOperations } from './header-operations.js';
 import { directResponseAction, redirectAction } from './redirect.js';
@@ -77,6 +77,7 @@ function buildRoute(
     originId: origins.add(entry.from.at(originPath(bound, entry, matchIndex))),
     ...(name === '' ? {} : { name }),
     match,
+    metadata: istioMetadata('virtual-service', bound.resource.metadata),
     ...action,
     decorator: { operation: routeOperation(match, action.route?.cluster, bound.name, server.port) },
     ...(filters === undefined ? {} : { typed_per_filter_config: filters }),
