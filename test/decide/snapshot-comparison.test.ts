@@ -130,9 +130,7 @@ checkEdit('header name', replace('x-beta', 'x-gamma'), [['destination', /\/api$/
 checkEdit('rule gone', (yaml) => yaml.replace(/ {2}- match: \[\{ uri: \{ exact: \/old.*\n.*new \}\n/, ''), [
   ['status', /\/old$/, /301/, /404/],
 ]);
-checkEdit('redirect elsewhere', replace('/new', '/newer'), [
-  ['status', /\/old$/, /direct_response .*\/new$/, /newer/],
-]);
+checkEdit('redirect elsewhere', replace('/new', '/newer'), [['status', /\/old$/, /direct_response .*\/new$/, /newer/]]);
 checkEdit('regex', replace('[0-9]+', '[a-z]+'), [
   ['status', /\/r\/0$/, /upstream/, /404/],
   ['status', /\/r\/a$/, /404/, /upstream/],
