@@ -48,11 +48,22 @@ t.test('live', async (t) => {
   t.teardown(() => {
     deaf.close();
     answering.close();
+    proxied.close();
   });
+  const firstLines: string[] = [];
+  const proxied = net.createServer((socket) => {
+    socket.once('data', (chunk) => {
+      firstLines.push(chunk.toString('latin1').split('\r\n', 1)[0] ?? '');
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    });
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => proxied.listen(0, '127.0.0.1', resolve));
   const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port;
   const pinged =
     '{connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 30ms, timeout: 500ms}}}}';
   yaml += destination('deaf.test', [portOf(deaf)], pinged) + destination('answers.test', [portOf(answering)], pinged);
+  yaml += destination('proxied.test', [portOf(proxied)], '{proxyProtocol: {version: V1}}');
   const moving = (...of: (typeof names)[number][]): string => yaml + destination('moving.test', ports(...of), '');
   const source = { yaml: moving('left', 'stays') };
   const gateway = await startGateway({ config: [source] });
@@ -106,6 +117,13 @@ t.test('live', async (t) => {
     t.equal((await get(port, 'answers.test')).body, 'h2');
     await until(() => pings.length > 3, 'an answered PING is followed by another');
     t.equal(gauge('cluster.outbound|80||answers.test;.upstream_cx_active').value, 1, 'and the connection lives on');
+  });
+
+  await t.test('proxyProtocol names the client, also where the endpoint chooses its transport socket', async (t) => {
+    await get(port, 'proxied.test');
+    await get(port, 'proxied.test');
+    t.equal(firstLines.length, 2, 'a connection for each client');
+    for (const line of firstLines) t.match(line, /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+$/);
   });
 
   await t.test('connections to an endpoint that has left are closed', async (t) => {
