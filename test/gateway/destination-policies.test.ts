@@ -9,7 +9,7 @@ import { until } from '../support/data-plane.js';
 import { destination, EDGE, get, startNamedUpstream } from '../support/destination-gateway.js';
 
 t.test('live', async (t) => {
-  const names = ['aged', 'codes', 'budget', 'left', 'stays'] as const;
+  const names = ['aged', 'codes', 'budget', 'left', 'stays', 'mirror'] as const;
   const started = await Promise.all(names.map(startNamedUpstream));
   const upstream = (name: (typeof names)[number]) => {
     const found = started.find((each) => each.name === name);
@@ -24,6 +24,17 @@ t.test('live', async (t) => {
       'codes.test',
       ports('codes'),
       '{outlierDetection: {outlierDetectionHttpErrorCodes: [404, 429], consecutive5xxErrors: 1, maxEjectionPercent: 100}}',
+    ),
+    destination(
+      'mirrored.test',
+      ports('mirror'),
+      '{outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 100}}',
+    ),
+    destination(
+      'mirroring.test',
+      ports('budget'),
+      '',
+      'retries: {attempts: 0}, mirrors: [{destination: {host: mirrored.test}}]',
     ),
     destination(
       'budget.test',
@@ -100,6 +111,14 @@ t.test('live', async (t) => {
     t.equal((await get(port, 'codes.test')).status, 200, '5xx are no errors here');
     t.equal((await get(port, 'codes.test', '/429')).status, 429);
     t.strictSame(await get(port, 'codes.test'), { status: 503, body: 'no healthy upstream' });
+  });
+
+  await t.test('what a mirror answers counts in its own cluster', async (t) => {
+    t.equal((await get(port, 'mirroring.test', '/500')).status, 500, 'the primary');
+    await until(() => upstream('mirror').requests.length === 1, 'the copy has arrived');
+    const active = gauge('cluster.outbound|80||mirrored.test;.outlier_detection.ejections_active');
+    await until(() => active.value === 1, 'ejected');
+    t.strictSame(await get(port, 'mirrored.test'), { status: 503, body: 'no healthy upstream' });
   });
 
   await t.test('budgetInterval: requests that are over still allow retries', async (t) => {
