@@ -135,8 +135,8 @@ function locality(
   ];
 }
 
-/** As `locality`, without outlier detection. */
-function zoneAware(fields: string | readonly string[], setting: string, want: unknown): readonly Probe[] {
+/** Zone awareness: priorities by region, without outlier detection; it goes over the setting of localities. */
+function zones(fields: string | readonly string[], setting: string, want: unknown): readonly Probe[] {
   return locality(fields, setting, want, '', 'zoneAwareLbSetting');
 }
 
@@ -339,21 +339,6 @@ export const destinationRuleProbes: readonly Probe[] = [
     ['10.1.0.3:80', 0, undefined],
   ]),
 
-  ...zoneAware(['', '.failover', '.failover[].from', '.failover[].to'], '{failover: [{from: eu, to: asia}]}', [
-    ['10.1.0.1:80', 0, undefined],
-    ['10.1.0.2:80', 2, undefined],
-    ['10.1.0.3:80', 1, undefined],
-  ]),
-  ...zoneAware('.failoverPriority', '{failoverPriority: [tier=silver]}', [
-    ['10.1.0.1:80', 1, undefined],
-    ['10.1.0.2:80', 0, undefined],
-    ['10.1.0.3:80', 2, undefined],
-  ]),
-  ...zoneAware('.enabled', '{enabled: false}', [
-    ['10.1.0.1:80', 0, undefined],
-    ['10.1.0.2:80', 0, undefined],
-    ['10.1.0.3:80', 0, undefined],
-  ]),
   ...policy(
     [
       'loadBalancer.warmup',
@@ -361,21 +346,45 @@ export const destinationRuleProbes: readonly Probe[] = [
       'loadBalancer.warmup.minimumPercent',
       'loadBalancer.warmup.aggression',
     ],
-    'loadBalancer: {warmup: {duration: 30s, minimumPercent: 5, aggression: 2}}',
+    'loadBalancer: {warmup: {duration: 30s, minimumPercent: 20, aggression: 2}}',
     cluster,
     {
       least_request_lb_config: {
         slow_start_config: {
           slow_start_window: '30s',
+          min_weight_percent: { value: 20 },
           aggression: { default_value: 2 },
-          min_weight_percent: { value: 5 },
         },
       },
     },
   ),
-  ...policy('loadBalancer.warmupDurationSecs', 'loadBalancer: {warmupDurationSecs: 40s}', cluster, {
-    least_request_lb_config: { slow_start_config: { slow_start_window: '40s' } },
-  }),
+  ...policy(
+    'loadBalancer.warmupDurationSecs',
+    'loadBalancer: {simple: ROUND_ROBIN, warmupDurationSecs: 40s}',
+    cluster,
+    {
+      round_robin_lb_config: { slow_start_config: { slow_start_window: '40s', min_weight_percent: undefined } },
+    },
+  ),
+  ...zones('.enabled', '{enabled: false}', [
+    ['10.1.0.1:80', 0, undefined],
+    ['10.1.0.2:80', 0, undefined],
+    ['10.1.0.3:80', 0, undefined],
+  ]),
+  ...zones(
+    ['', '.failover', '.failover[].from', '.failover[].to'],
+    '{enabled: true, failover: [{from: us, to: us}, {from: eu, to: asia}]}',
+    [
+      ['10.1.0.1:80', 0, undefined],
+      ['10.1.0.2:80', 2, undefined],
+      ['10.1.0.3:80', 1, undefined],
+    ],
+  ),
+  ...zones('.failoverPriority', '{enabled: true, failoverPriority: [tier=silver]}', [
+    ['10.1.0.1:80', 1, undefined],
+    ['10.1.0.2:80', 0, undefined],
+    ['10.1.0.3:80', 2, undefined],
+  ]),
 
   // Connection pools and circuit breakers (§9).
   ...policy(
@@ -393,9 +402,32 @@ export const destinationRuleProbes: readonly Probe[] = [
     cluster,
     { upstream_connection_options: { tcp_keepalive: { keepalive_time: 90 } } },
   ),
-  ...policy('connectionPool.tcp.maxConnectionDuration', 'connectionPool: {tcp: {maxConnectionDuration: 60s}}', http, {
-    common_http_protocol_options: { max_connection_duration: '60s' },
+  ...policy('connectionPool.tcp.maxConnectionDuration', 'connectionPool: {tcp: {maxConnectionDuration: 90s}}', http, {
+    common_http_protocol_options: { max_connection_duration: '90s' },
   }),
+  ...policy(
+    [
+      'connectionPool.http.http2KeepAlive',
+      'connectionPool.http.http2KeepAlive.interval',
+      'connectionPool.http.http2KeepAlive.timeout',
+    ],
+    'connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 30s, timeout: 5s}}}',
+    http,
+    {
+      explicit_http_config: {
+        http2_protocol_options: { connection_keepalive: { interval: '30s', timeout: '5s' } },
+      },
+    },
+  ),
+  ...policy('retryBudget.budgetInterval', 'retryBudget: {budgetInterval: 10s}', thresholds, {
+    retry_budget: { budget_interval: '10s' },
+  }),
+  ...policy(
+    'outlierDetection.outlierDetectionHttpErrorCodes',
+    'outlierDetection: {outlierDetectionHttpErrorCodes: [404, 429]}',
+    (made) => JSON.stringify(http(made)).match(/"exact":"\d+"/g),
+    ['"exact":"404"', '"exact":"429"'],
+  ),
   ...policy('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', http, {
     common_http_protocol_options: { idle_timeout: '5s' },
   }),
@@ -435,23 +467,6 @@ export const destinationRuleProbes: readonly Probe[] = [
     http,
     { explicit_http_config: { http2_protocol_options: { max_concurrent_streams: 50 } } },
   ),
-  ...policy(
-    [
-      'connectionPool.http.http2KeepAlive',
-      'connectionPool.http.http2KeepAlive.interval',
-      'connectionPool.http.http2KeepAlive.timeout',
-    ],
-    'connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 10s, timeout: 2s}}}',
-    http,
-    {
-      explicit_http_config: {
-        http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '2s' } },
-      },
-    },
-  ),
-  ...policy('retryBudget.budgetInterval', 'retryBudget: {budgetInterval: 10s}', thresholds, {
-    retry_budget: { budget_interval: '10s' },
-  }),
   ...policy(['retryBudget', 'retryBudget.percent'], 'retryBudget: {percent: 30}', thresholds, {
     retry_budget: { budget_percent: { value: 30 }, min_retry_concurrency: 3 },
   }),
@@ -503,18 +518,6 @@ export const destinationRuleProbes: readonly Probe[] = [
   ...policy('outlierDetection.minHealthPercent', 'outlierDetection: {minHealthPercent: 40}', cluster, {
     common_lb_config: { healthy_panic_threshold: { value: 40 } },
   }),
-  ...policy(
-    'outlierDetection.outlierDetectionHttpErrorCodes',
-    'outlierDetection: {outlierDetectionHttpErrorCodes: [404]}',
-    http,
-    {
-      outlier_detection: {
-        error_matcher: {
-          http_response_headers_match: { headers: [{ name: ':status', string_match: { exact: '404' } }] },
-        },
-      },
-    },
-  ),
 
   // TLS to the upstream (§7).
   ...policy(
@@ -572,6 +575,9 @@ export const destinationRuleProbes: readonly Probe[] = [
 
   // What a TCP proxy takes from the rule of its first destination (§8.3, §1.4).
   tcp('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', { idle_timeout: '5s' }),
+  tcp('connectionPool.tcp.maxConnectionDuration', 'connectionPool: {tcp: {maxConnectionDuration: 90s}}', {
+    max_downstream_connection_duration: '90s',
+  }),
   tcp('loadBalancer.consistentHash.useSourceIp', 'loadBalancer: {consistentHash: {useSourceIp: true}}', {
     hash_policy: [{ source_ip: {} }],
   }),

@@ -113,6 +113,13 @@ const serviceProbes: readonly Probe[] = [
   ofService('spec.ports[].targetPort', service(', selector: {app: web}', ', targetPort: 9090') + pod({}), addresses, [
     '10.2.0.1:9090',
   ]),
+  ofService(
+    // §4.1: endpoints of the gateway's own node, which is node-1.
+    'spec.internalTrafficPolicy',
+    service(', internalTrafficPolicy: Local') + slice(', nodeName: node-2'),
+    addresses,
+    [],
+  ),
   ofService('spec.ports[].protocol', service('', ', protocol: UDP'), clusters, []),
   ofService(
     'spec.ports[].appProtocol',
@@ -127,15 +134,6 @@ const serviceProbes: readonly Probe[] = [
       pod({ status: ', conditions: [{type: Ready, status: "False"}]' }),
     endpoints,
     [{ health: 'HEALTHY' }],
-  ),
-  ofService(
-    // §4.1: endpoints of the gateway's own node alone.
-    'spec.internalTrafficPolicy',
-    service(', selector: {app: web}, internalTrafficPolicy: Local') +
-      pod({ spec: ', nodeName: node-1' }) +
-      pod({ spec: ', nodeName: node-2' }, 'web-1').replace('10.2.0.1', '10.2.0.2'),
-    addresses,
-    ['10.2.0.1:80'],
   ),
   ofService(
     // §8.6: failover without outlier detection; the endpoint of another zone is second to the one of eu/eu-1.

@@ -36,7 +36,12 @@ function entryProbe(
 }
 
 const RULE_OF_V2 = object('DestinationRule', 'rule', `host: ${HOST}\nsubsets: [{name: v2, labels: {version: v2}}]`);
-const RULE_OF_NETWORK = RULE_OF_V2.replace('labels: {version: v2}', 'labels: {topology.istio.io/network: v2}');
+const RULE_OF_NEAR = object(
+  'DestinationRule',
+  'rule',
+  `host: ${HOST}\nsubsets: [{name: near, labels: {topology.istio.io/network: near}}]`,
+);
+const NEAR = `outbound|80|near|${HOST}`;
 const SUBSET = `outbound|80|v2|${HOST}`;
 const cluster = (made: Made): unknown => made.cluster(CLUSTER);
 const names = (made: Made): unknown =>
@@ -134,18 +139,15 @@ export const serviceEntryProbes: readonly Probe[] = [
   probe('spec.endpoints[].labels', endpoint(', labels: {version: v2}', RULE_OF_V2), (made) => made.addresses(SUBSET), [
     '10.1.0.1:80',
   ]),
-  probe(
-    // §5.3: a label that subsets may select by.
-    'spec.endpoints[].network',
-    endpoint(', network: v2', RULE_OF_NETWORK),
-    (made) => made.addresses(SUBSET),
-    ['10.1.0.1:80'],
-  ),
   probe('spec.endpoints[].locality', endpoint(', locality: eu/eu-1/r1'), endpoints, [
     { locality: { region: 'eu', zone: 'eu-1', sub_zone: 'r1' } },
   ]),
   probe('spec.endpoints[].weight', endpoint(', weight: 7'), endpoints, [{ weight: 7 }]),
   probe('spec.endpoints[].serviceAccount', endpoint(', serviceAccount: shop'), endpoints, [{ tlsMode: 'istio' }]),
+  // §5.3: the labels of an endpoint say in which network it is.
+  probe('spec.endpoints[].network', endpoint(', network: near', RULE_OF_NEAR), (made) => made.addresses(NEAR), [
+    '10.1.0.1:80',
+  ]),
 ];
 
 export const workloadEntryProbes: readonly Probe[] = [
@@ -171,12 +173,6 @@ export const workloadEntryProbes: readonly Probe[] = [
   entryProbe('spec.ports', workload('address: 10.1.0.1\nlabels: {app: ext}\nports: {http: 8081}'), addresses, [
     '10.1.0.1:8081',
   ]),
-  entryProbe(
-    'spec.network',
-    workload('address: 10.1.0.1\nlabels: {app: ext}\nnetwork: v2') + RULE_OF_NETWORK,
-    (made) => made.addresses(SUBSET),
-    ['10.1.0.1:80'],
-  ),
   entryProbe('spec.locality', workload('address: 10.1.0.1\nlabels: {app: ext}\nlocality: eu/eu-1'), endpoints, [
     { locality: { region: 'eu', zone: 'eu-1' } },
   ]),
@@ -186,5 +182,11 @@ export const workloadEntryProbes: readonly Probe[] = [
     workload('address: 10.1.0.1\nlabels: {app: ext}\nserviceAccount: shop'),
     endpoints,
     [{ tlsMode: 'istio' }],
+  ),
+  entryProbe(
+    'spec.network',
+    workload('address: 10.1.0.1\nlabels: {app: ext}\nnetwork: near') + RULE_OF_NEAR,
+    (made) => made.addresses(NEAR),
+    ['10.1.0.1:80'],
   ),
 ];
