@@ -133,7 +133,7 @@ export class Http1Connection implements ResponseSink {
     exchange.detach();
     this.shut();
     if (exchange.halfClosed) return;
-    exchange.listener.onReset(outcome === 'cutChunked' ? 'protocol_error' : 'connection_termination');
+    exchange.listener.onReset(outcome === 'broken' ? 'protocol_error' : 'connection_termination');
   }
 
   private shut(): void {

@@ -118,14 +118,18 @@ export class Http1ResponseParser {
     return 'ok';
   }
 
-  /** The peer closed. What that means depends on where we are: `onEnd` is called for a close-delimited body. */
-  end(): 'complete' | 'cut' | 'cutChunked' {
+  /**
+   * The peer closed. What that means depends on where we are: `onEnd` is called for a close-delimited body; `broken` when
+   * bytes of a response were there, be it the first one of its head (Envoy: protocol error); else `cut`.
+   */
+  end(): 'complete' | 'cut' | 'broken' {
     if (this.state === 'close') {
       this.finish();
       return 'complete';
     }
     if (this.state === 'done') return 'complete';
-    return this.state === 'head' || this.state === 'length' || this.state === 'tunnel' ? 'cut' : 'cutChunked';
+    if (this.state === 'tunnel') return 'cut';
+    return this.state === 'head' && this.pending === undefined ? 'cut' : 'broken';
   }
 
   private finish(): void {

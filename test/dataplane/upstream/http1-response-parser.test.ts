@@ -121,14 +121,17 @@ check('bytes behind the response', 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n
   events: ['head 200 content-length|2 false', 'data ok', 'end'],
   verdict: 'unexpected',
 });
-check('cut body', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab', { verdict: 'cut' }, { closes: true });
+check('cut body', 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab', { verdict: 'broken' }, { closes: true });
 check(
   'cut chunked body',
   'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab',
-  { verdict: 'cutChunked' },
+  { verdict: 'broken' },
   { closes: true },
 );
-check('cut head', 'HTTP/1.1 200 OK\r\ncont', { events: [], verdict: 'cut' }, { closes: true });
+check('cut head', 'HTTP/1.1 200 OK\r\ncont', { events: [], verdict: 'broken' }, { closes: true });
+check('cut after the first byte', 'H', { events: [], verdict: 'broken' }, { closes: true });
+check('no byte at all', '', { events: [], verdict: 'cut' }, { closes: true });
+check('closed behind a 1xx', 'HTTP/1.1 103 Early\r\n\r\n', { events: ['103 '], verdict: 'cut' }, { closes: true });
 
 for (const [name, bytes] of Object.entries({
   text: 'hello there',
