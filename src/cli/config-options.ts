@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Source } from '../config/load.js';
-import type { CompileOptions } from '../gateway/compile.js';
+import { renderDiagnostics } from '../diagnostics/render.js';
+import { type Compiled, type CompileOptions, ConfigError, compile } from '../gateway/compile.js';
+import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { readSources, SourceError } from '../gateway/sources.js';
 import { parseUpstreamFile, parseUpstreamMapping, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import type { WorkloadCertificates } from '../registry/push-context.js';
-import { CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
+import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
 
 /** As commander gives them. */
 export interface ConfigFlags {
@@ -111,6 +113,21 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
     workloadCertificates:
       flags.workloadCerts === undefined ? undefined : await readWorkloadCertificates(flags.workloadCerts),
   };
+}
+
+/** Loads and translates for a command that serves nothing; errors are printed, and the command exits 65. */
+export async function compileSources(sources: readonly Source[], flags: ConfigFlags): Promise<Compiled> {
+  try {
+    return await compile(sources, await compileOptions(flags), {
+      stubs: undefined,
+      certificates: new DevelopmentCertificates(undefined),
+      devCerts: flags.devCerts,
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
+    throw new CommandError(BAD_INPUT, error.message);
+  }
 }
 
 async function readMappings(flags: ConfigFlags): Promise<UpstreamMapping[]> {

@@ -1,5 +1,5 @@
 // networking.istio.io ServiceEntry and WorkloadEntry, field by field. Spec destinations.md §1.7, §1.8; validation.md §7.1.
-import { emulated, message, noEffect, notEmulated } from '../decode/message.js';
+import { emulated, message, noEffect } from '../decode/message.js';
 import type { Place } from '../decode/place.js';
 import { reportDuplicates, reportEntryRule, reportRule, writtenNode } from '../decode/rule.js';
 import {
@@ -45,10 +45,7 @@ const workloadEntrySpec: OptionalType<WorkloadEntrySpec> = message<WorkloadEntry
     address: emulated({ ...address, zeroIsAbsent: true }),
     ports: emulated(mapOf(uint32)),
     labels: emulated(labels),
-    network: notEmulated(
-      string,
-      'in a mesh of several networks istiod sends traffic for another network to its east-west gateway',
-    ),
+    network: emulated(string),
     locality: emulated(string),
     weight: emulated(uint32),
     serviceAccount: emulated(string),

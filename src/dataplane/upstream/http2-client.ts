@@ -71,6 +71,14 @@ export class Http2Connection {
     return new Http2Exchange(this, this.session, head, listener);
   }
 
+  /** Sends a PING; `answered` is called when its answer comes, and never on a connection that ends first. */
+  ping(answered: () => void): void {
+    if (this.session.closed || this.session.destroyed) return;
+    this.session.ping((error) => {
+      if (error === null) answered();
+    });
+  }
+
   /** Takes no more streams and ends once the running ones are over. */
   close(): void {
     this.draining = true;

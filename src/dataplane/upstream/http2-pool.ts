@@ -1,5 +1,6 @@
 // HTTP/2 connections to one host (spec dataplane.md §5.4): one connection until its stream limit, then another; requests
 // wait while the first one is being made.
+import type net from 'node:net';
 import { keepReading } from '../codec/keep-reading.js';
 import type { Environment, Timer } from '../environment.js';
 import type { ConnectFailure, Host, UpstreamCluster, UpstreamConnectOptions } from './cluster-manager.js';
@@ -9,6 +10,19 @@ import type { PoolSettings } from './pool-settings.js';
 
 const OVERFLOW: ConnectFailure = { reason: 'overflow', transportFailure: '' };
 
+interface Entry {
+  readonly counted: boolean;
+  timer: Timer | undefined;
+  /** Until the connection has lived as long as it may. */
+  lifetime: Timer | undefined;
+  expired: boolean;
+  /** Until the next PING, or until its answer has to be there. */
+  ping: Timer | undefined;
+}
+
+/** Envoy's default for PINGs: an interval is drawn up to 15 % longer. */
+const PING_JITTER = 0.15;
+
 /** Holds the slots of max_connections, max_pending_requests and max_requests for what it runs. */
 export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
   private readonly environment: Environment;
@@ -17,7 +31,7 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
   private readonly options: UpstreamConnectOptions;
   private readonly settings: PoolSettings;
   /** Live connections and whether each holds a slot of max_connections. */
-  private readonly connections = new Map<Http2Connection, { readonly counted: boolean; timer: Timer | undefined }>();
+  private readonly connections = new Map<Http2Connection, Entry>();
   private readonly pending: { request: StreamRequest; cancelled: boolean }[] = [];
   private dialling: { cancel(): void } | undefined = undefined;
   private closed = false;
@@ -73,7 +87,9 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
   onStreamOver(connection: Http2Connection): void {
     this.host.activeRequests--;
     this.cluster.circuit.release('request');
-    if (connection.served >= this.settings.maxRequestsPerConnection || this.closed) connection.close();
+    const isSpent =
+      this.connections.get(connection)?.expired === true || connection.served >= this.settings.maxRequestsPerConnection;
+    if (isSpent || this.closed) connection.close();
     else if (connection.active === 0) this.armIdle(connection);
     this.serve();
   }
@@ -83,13 +99,16 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     if (entry === undefined) return;
     this.connections.delete(connection);
     entry.timer?.cancel();
+    entry.lifetime?.cancel();
+    entry.ping?.cancel();
     if (entry.counted) this.cluster.circuit.release('connection');
     if (this.pending.length > 0) this.dial();
   }
 
   private pick(): Http2Connection | undefined {
-    for (const connection of this.connections.keys()) {
-      if (connection.served < this.settings.maxRequestsPerConnection && connection.canTake()) return connection;
+    for (const [connection, { expired }] of this.connections) {
+      if (!expired && connection.served < this.settings.maxRequestsPerConnection && connection.canTake())
+        return connection;
     }
     return undefined;
   }
@@ -132,6 +151,34 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     entry.timer = this.environment.setTimer(this.settings.idleTimeout, () => connection.close());
   }
 
+  // A connection that is due serves its streams to the end (Envoy drains it).
+  private limitLifetime(connection: Http2Connection, entry: Entry): void {
+    if (this.settings.maxConnectionDuration === 0) return;
+    entry.lifetime = this.environment.setTimer(this.settings.maxConnectionDuration, () => {
+      this.cluster.countMaxDuration?.();
+      entry.expired = true;
+      if (connection.active === 0) connection.close();
+    });
+  }
+
+  // A connection whose peer does not answer a PING is closed, its streams end as with any lost connection.
+  private keepAlive(connection: Http2Connection, entry: Entry, socket: net.Socket): void {
+    const { keepAlive } = this.settings;
+    if (keepAlive === undefined) return;
+    const wait = keepAlive.interval * (1 + PING_JITTER * this.environment.random());
+    entry.ping = this.environment.setTimer(wait, () => {
+      const limit = this.environment.setTimer(keepAlive.timeout, () => {
+        this.cluster.countKeepAliveTimeout?.();
+        socket.destroy();
+      });
+      entry.ping = limit;
+      connection.ping(() => {
+        limit.cancel();
+        if (this.connections.get(connection) === entry) this.keepAlive(connection, entry, socket);
+      });
+    });
+  }
+
   private dial(): void {
     if (this.dialling !== undefined) return;
     const counted = this.cluster.circuit.tryAcquire('connection');
@@ -151,7 +198,10 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
         }
         const connection = new Http2Connection(socket, info.localAddress, this.settings.maxConcurrentStreams, this);
         keepReading(socket, this.environment);
-        this.connections.set(connection, { counted, timer: undefined });
+        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false, ping: undefined };
+        this.connections.set(connection, entry);
+        this.limitLifetime(connection, entry);
+        this.keepAlive(connection, entry, socket);
         this.serve();
         if (connection.active === 0) this.armIdle(connection);
       },

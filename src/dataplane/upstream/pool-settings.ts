@@ -1,5 +1,5 @@
 // Pool limits of a cluster, read once from Envoy's HttpProtocolOptions (spec destinations.md §1.4, §9.3).
-import { type Cluster, HTTP_PROTOCOL_OPTIONS, parseDuration } from '../../xds/index.js';
+import { type Cluster, HTTP_PROTOCOL_OPTIONS, type Http2ProtocolOptions, parseDuration } from '../../xds/index.js';
 
 /** Envoy's default: connections idle for an hour are closed. */
 const DEFAULT_IDLE_TIMEOUT = 3_600_000;
@@ -8,10 +8,14 @@ const DEFAULT_IDLE_TIMEOUT = 3_600_000;
 export interface PoolSettings {
   /** Milliseconds; 0 = never. */
   readonly idleTimeout: number;
+  /** Milliseconds after which a connection takes no more requests and ends when it is idle; 0 = never. */
+  readonly maxConnectionDuration: number;
   /** Requests after which a connection is closed; Infinity = no limit. */
   readonly maxRequestsPerConnection: number;
   /** Streams at a time on one HTTP/2 connection; Infinity = what the peer allows. */
   readonly maxConcurrentStreams: number;
+  /** PING frames on HTTP/2 connections, milliseconds; `undefined` = none. */
+  readonly keepAlive: { readonly interval: number; readonly timeout: number } | undefined;
   /** True when the TLS server name or the checked name is the request's authority, so that pools differ by it. */
   readonly namedByRequest: boolean;
 }
@@ -27,8 +31,16 @@ export function readPoolSettings(cluster: Cluster): PoolSettings {
   const idle = common?.idle_timeout === undefined ? undefined : parseDuration(common.idle_timeout);
   return {
     idleTimeout: idle ?? DEFAULT_IDLE_TIMEOUT,
+    maxConnectionDuration: parseDuration(common?.max_connection_duration ?? '') ?? 0,
     maxRequestsPerConnection: common?.max_requests_per_connection || Number.POSITIVE_INFINITY,
     maxConcurrentStreams: http2?.max_concurrent_streams || Number.POSITIVE_INFINITY,
+    keepAlive: keepAliveOf(http2),
     namedByRequest: names?.auto_sni === true || names?.auto_san_validation === true,
   };
+}
+
+function keepAliveOf(options: Http2ProtocolOptions | undefined): PoolSettings['keepAlive'] {
+  const interval = parseDuration(options?.connection_keepalive?.interval ?? '');
+  const timeout = parseDuration(options?.connection_keepalive?.timeout ?? '');
+  return interval === undefined || timeout === undefined ? undefined : { interval, timeout };
 }

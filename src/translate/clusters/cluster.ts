@@ -72,7 +72,7 @@ function assemble(
   accepts: (endpoint: IstioEndpoint) => boolean,
 ): BuiltCluster | undefined {
   const { service, port, subset, name } = input;
-  const locality = localitySetting(context, service, policy?.loadBalancer?.localityLbSetting);
+  const locality = localitySetting(context, service, policy?.loadBalancer);
   const selection = { service, port, labels: subset?.labels ?? {}, policy, locality };
   const common: Cluster = {
     name,

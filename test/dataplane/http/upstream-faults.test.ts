@@ -145,13 +145,6 @@ const FAULTS: readonly Fault[] = [
     log: '- via_upstream 1',
   },
   {
-    name: 'head cut: 502 UPE',
-    upstream: (socket) => socket.end('HTTP/1.1 200 OK\r\ncont'),
-    status: 502,
-    body: 'upstream connect error or disconnect/reset before headers. reset reason: protocol error',
-    log: 'UPE upstream_reset_before_response_started{protocol_error} 1',
-  },
-  {
     name: 'body cut: client connection closes, UPE after headers',
     upstream: (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'),
     status: 200,

@@ -1,0 +1,114 @@
+// Destinations of VirtualServices lead to services, and to one of their ports. Spec validation.md §11 IST0101 host,
+// mirror host, host:port; IST0112; IST0140. Istio: virtualservice/destinationhosts.go.
+import type { WrittenObject } from '../../config/written-object.js';
+import {
+  IngressRouteRulesNotAffected,
+  ReferencedResourceNotFound,
+  VirtualServiceDestinationPortSelectorRequired,
+} from '../../diagnostics/catalogue.js';
+import type { AnalysisContext, Analyzer, FindingDetails } from '../analyzer.js';
+import { Field } from '../field.js';
+import { printList, quote } from '../go-text.js';
+import { fullName } from '../selector.js';
+import { type AnalyzedService, serviceLookup } from './destination-lookup.js';
+import { type AnalyzedDestination, mirrorDestinations, routeDestinations } from './virtual-service-destinations.js';
+
+export const destinationHosts: Analyzer = {
+  name: 'virtualservice.DestinationHostAnalyzer',
+  description: 'Checks the destination hosts associated with each virtual service',
+  inputs: ['ServiceEntry', 'VirtualService', 'Service'],
+  messages: [ReferencedResourceNotFound, VirtualServiceDestinationPortSelectorRequired, IngressRouteRulesNotAffected],
+  analyze(context) {
+    const findService = serviceLookup(context);
+    const routedBySubset = subsetRoutes(context);
+    for (const virtualService of context.all('VirtualService')) {
+      const exportTo = Field.of(virtualService).get('spec', 'exportTo').texts();
+      for (const found of [...routeDestinations(virtualService), ...mirrorDestinations(virtualService)]) {
+        const service = findService(virtualService.namespace, exportTo, found.host);
+        if (service === undefined) reportMissing(context, found);
+        else checkPort(context, found, service);
+      }
+      checkSubsets(context, virtualService, routedBySubset);
+    }
+  },
+};
+
+function reportMissing(context: AnalysisContext, found: AnalyzedDestination): void {
+  context.report(
+    ReferencedResourceNotFound,
+    found.destination.get('host'),
+    { reftype: found.isMirror ? 'mirror host' : 'host', refval: quote(found.host) },
+    printed(found),
+  );
+}
+
+function checkPort(context: AnalysisContext, found: AnalyzedDestination, service: AnalyzedService): void {
+  const port = found.destination.get('port');
+  if (!port.isWritten) {
+    if (service.ports.length <= 1) return;
+    context.report(
+      VirtualServiceDestinationPortSelectorRequired,
+      found.destination.get('host'),
+      { host: quote(found.host), ports: printList(service.ports) },
+      printed(found),
+    );
+    return;
+  }
+  const number = port.get('number').number();
+  if (service.ports.includes(number)) return;
+  context.report(
+    ReferencedResourceNotFound,
+    port.get('number'),
+    { reftype: 'host:port', refval: quote(`${found.host}:${number}`) },
+    printed(found),
+  );
+}
+
+function printed({ printed }: AnalyzedDestination): FindingDetails {
+  return printed === undefined ? {} : { printed };
+}
+
+/** Host as written → VirtualServices of that host that route it to a subset. */
+function subsetRoutes(context: AnalysisContext): ReadonlyMap<string, ReadonlySet<WrittenObject>> {
+  const routes = new Map<string, Set<WrittenObject>>();
+  for (const virtualService of context.all('VirtualService')) {
+    const hosts = new Set(Field.of(virtualService).get('spec', 'hosts').texts());
+    for (const { host, subset } of httpDestinations(virtualService)) {
+      if (subset === '' || !hosts.has(host)) continue;
+      const known = routes.get(host);
+      if (known === undefined) routes.set(host, new Set([virtualService]));
+      else known.add(virtualService);
+    }
+  }
+  return routes;
+}
+
+function checkSubsets(
+  context: AnalysisContext,
+  virtualService: WrittenObject,
+  routes: ReadonlyMap<string, ReadonlySet<WrittenObject>>,
+): void {
+  if (Field.of(virtualService).get('spec', 'gateways').items().length === 0) return;
+  for (const { host, subset, destination } of httpDestinations(virtualService)) {
+    if (subset !== '') continue;
+    for (const other of routes.get(host) ?? []) {
+      context.report(IngressRouteRulesNotAffected, destination.get('host'), {
+        other: fullName(other),
+        virtualService: fullName(virtualService),
+      });
+    }
+  }
+}
+
+function httpDestinations(
+  virtualService: WrittenObject,
+): readonly { readonly destination: Field; readonly host: string; readonly subset: string }[] {
+  return Field.of(virtualService)
+    .get('spec', 'http')
+    .items()
+    .flatMap((rule) => rule.get('route').items())
+    .map((route) => {
+      const destination = route.get('destination');
+      return { destination, host: destination.get('host').text(), subset: destination.get('subset').text() };
+    });
+}
