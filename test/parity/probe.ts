@@ -8,7 +8,10 @@ import { renderConfig, startUpstreams } from './fuzz/world.js';
 import { isolate } from './isolation.js';
 
 isolate();
-const { routing, calls } = parse(readFileSync(process.argv[2] as string, 'utf8')) as { routing: never[]; calls: CallSpec[] };
+const { routing, calls } = parse(readFileSync(process.argv[2] as string, 'utf8')) as {
+  routing: never[];
+  calls: CallSpec[];
+};
 const inbox: { received: never[] } = { received: [] };
 const upstreams = await startUpstreams(1, (one) => inbox.received.push(one as never));
 const started = await Pair.start(findEnvoy() as string, renderConfig({ routing }, 1), inbox);
