@@ -26,6 +26,7 @@ import { type Kind, type Resource, resourceName } from './model/resource.js';
 import { judge, type Report } from './refusal.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
+import { checkObject } from './validate/core-object.js';
 import { askWebhook, type WebhookAnswer } from './validate/webhook.js';
 import { WrittenObject } from './written-object.js';
 import { parseYaml } from './yaml/parse.js';
@@ -262,6 +263,9 @@ class FileLoader {
     if (written !== undefined && written.name === undefined) {
       context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root, {}, { refusedBy: 'schema' });
     }
+    checkObject(definition.kind, written?.name, root, (type, span, parameters) =>
+      context.report(type, span, parameters, { refusedBy: 'schema' }),
+    );
     const answer = askWebhook(definition.group, definition.kind, root, this.defaultNamespace);
     const refused = this.tell(root, file, definition.kind, found, answer);
     if (refused || decoded === undefined || written?.name === undefined) return;

@@ -60,7 +60,8 @@ export function judge(found: readonly Report[], answer: WebhookAnswer | undefine
   const ours = found.filter(({ type }) => type.severity !== 'error').sort(byPlace);
   const strict = errors.filter(({ details }) => details.refusedBy === 'strict');
   if (strict.length > 0) return { refusedBy: 'strict', reports: [...joinUnknownFields(strict), ...ours] };
-  if (errors.length > 0) return { refusedBy: 'schema', reports: [...schemaReports(errors, objectSpan), ...ours] };
+  if (errors.length > 0)
+    return { refusedBy: 'schema', reports: [...schemaReports(errors, objectSpan, answer !== undefined), ...ours] };
   if (answer === undefined) return { refusedBy: undefined, reports: ours };
   return {
     refusedBy: answer.errors.length > 0 ? 'webhook' : undefined,
@@ -95,8 +96,9 @@ function byPath(a: Report, b: Report): number {
   return metadata || compareText(first, second);
 }
 
-function schemaReports(errors: readonly Report[], objectSpan: Span): readonly Report[] {
-  if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors].sort(byPlace);
+/** `isCustom`: a kind with a schema and rules; Kubernetes' own kinds are checked by code, which does not stop. */
+function schemaReports(errors: readonly Report[], objectSpan: Span, isCustom: boolean): readonly Report[] {
+  if (!errors.some(({ type }) => BLOCKING.has(type)) || !isCustom) return [...errors].sort(byPlace);
   const checked = errors.filter(({ type }) => !RULES.has(type));
   const notChecked: Report = {
     type: RulesNotChecked,
@@ -113,7 +115,7 @@ function byPlace(a: Report, b: Report): number {
 
 /** In Istio's order. Of an object that is refused a cluster shows no warnings; istioctl does, and so do we. */
 function webhookErrors(answer: WebhookAnswer): readonly Report[] {
-  return answer.errors.map(({ text, span }) => ({
+  return [...answer.errors, ...answer.behind].map(({ text, span }) => ({
     type: SchemaValidationError,
     span,
     parameters: { error: text },

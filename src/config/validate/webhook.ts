@@ -2,6 +2,7 @@
 // cluster only when nothing before it has refused. Spec validation.md §0, §1.
 import { entryOf, entrySpan, type Span, textOf, type YamlNode } from '../yaml/tree.js';
 import { validateDestinationRule } from './destination-rule.js';
+import { validateEnvoyFilter } from './envoy-filter.js';
 import { Findings, joinErrors, type WebhookError, type WebhookWarning } from './findings.js';
 import { validateGateway } from './gateway.js';
 import { validateMetadata } from './metadata.js';
@@ -22,6 +23,11 @@ export interface WebhookAnswer {
   readonly errors: readonly WebhookError[];
   /** False: istiod cannot read the object, so that no rule was evaluated. */
   readonly decoded: boolean;
+  /**
+   * What the rules say of an object that is refused for an annotation. The webhook stops there; `istioctl analyze` does
+   * not look at annotations, and says these.
+   */
+  readonly behind: readonly WebhookError[];
   /** A cluster shows them only when the object is stored. */
   readonly warnings: readonly WebhookWarning[];
 }
@@ -33,6 +39,7 @@ const VALIDATORS: ReadonlyMap<string, Validator> = new Map<string, Validator>([
   ['networking.istio.io/ServiceEntry', validateServiceEntry],
   ['networking.istio.io/WorkloadEntry', validateWorkloadEntry],
   ['networking.istio.io/Sidecar', validateSidecar],
+  ['networking.istio.io/EnvoyFilter', validateEnvoyFilter],
   ['security.istio.io/PeerAuthentication', validatePeerAuthentication],
 ]);
 
@@ -53,10 +60,13 @@ export function askWebhook(
   if (validate === undefined) return undefined;
   const found = new Findings();
   const undecodable = kind === 'DestinationRule' ? plainDurationProblem(root) : undefined;
-  if (undecodable !== undefined) return { errors: [undecodable], warnings: [], decoded: false };
+  if (undecodable !== undefined) return { errors: [undecodable], behind: [], warnings: [], decoded: false };
   const object = objectOf(root, defaultNamespace);
-  if (validateMetadata(object, kind, found)) validate(object, found);
-  return { errors: found.errors, warnings: found.warnings, decoded: true };
+  validate(object, found);
+  const { errors, warnings } = found;
+  const annotations = new Findings();
+  if (validateMetadata(object, kind, annotations)) return { errors, behind: [], warnings, decoded: true };
+  return { errors: annotations.errors, behind: errors, warnings: [], decoded: true };
 }
 
 /** The webhook's denial as kubectl shows it behind its own words; '' when it accepts. */
