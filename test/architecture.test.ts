@@ -61,6 +61,21 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
     io: true,
   },
+  'contract/': {
+    imports: [
+      'gateway/',
+      'gateway.ts',
+      'decide/',
+      'dataplane/environment.ts',
+      'stub/',
+      'certs/',
+      'xds/',
+      'config/',
+      'regex/',
+      'diagnostics/',
+    ],
+    io: true,
+  },
   'admin/': {
     imports: ['gateway/', 'gateway.ts', 'xds/', 'dataplane/telemetry/', 'diagnostics/', 'translate/'],
     io: true,
@@ -78,6 +93,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       'stub/',
       'gateway/',
       'gateway.ts',
+      'contract/',
       'admin/',
       'export/',
       'deviations.ts',
@@ -85,8 +101,8 @@ const ROWS: Readonly<Record<string, Row>> = {
     io: true,
   },
   'deviations.ts': { imports: ['config/', 'diagnostics/'] },
-  'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
-  'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
+  'index.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'decide/'] },
+  'testing.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'certs/', 'stub/'] },
 };
 
 // Packages have one owner too.
@@ -129,6 +145,17 @@ t.test('only rows with I/O touch sockets, files, processes and timers', (t) => {
     const text = withoutComments(readFileSync(path.join('src', file), 'utf8'));
     for (const name of runtimePackagesOf(file)) t.notMatch(name, WORLD, `${file} imports ${name}`);
     t.notMatch(text, TIMERS, `${file} uses a timer`);
+  }
+  t.end();
+});
+
+t.test('no HTTP of node:http in the data plane, and node:http2 only where frames are still its', (t) => {
+  for (const file of files) {
+    if (!file.startsWith('dataplane/')) continue;
+    for (const name of runtimePackagesOf(file)) {
+      t.notMatch(name, /^node:https?$/, `${file} imports ${name}`);
+      if (name === 'node:http2') t.match(file, /^dataplane\/(?:codec|upstream)\/http2/, `${file} imports ${name}`);
+    }
   }
   t.end();
 });
