@@ -192,6 +192,14 @@ export const BadValue: MessageType = {
   explanation: "A check that the API server makes of names and of Kubernetes' own kinds, beside their structure.",
 };
 
+export const WebhookDenial: MessageType = {
+  code: 'PST1206',
+  severity: 'error',
+  template: '{error}',
+  explanation:
+    "istiod's admission webhook refuses the object before it evaluates any rule: for an annotation that users may not set, or because it cannot decode the object. istioctl analyze does not look at this.",
+};
+
 export const InputTooLarge: MessageType = {
   code: 'PST1205',
   severity: 'error',

@@ -231,7 +231,7 @@ check(
   [
     'security.istio.io/v1 AuthorizationPolicy',
     'networking.istio.io/v1beta1 ProxyConfig',
-    'networking.istio.io/v1alpha3 EnvoyFilter',
+    'extensions.istio.io/v1alpha1 WasmPlugin',
     'gateway.networking.k8s.io/v1 Gateway',
     'gateway.networking.k8s.io/v1 HTTPRoute',
     'networking.k8s.io/v1 Ingress',
