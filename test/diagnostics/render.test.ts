@@ -157,3 +157,11 @@ t.match(
   /4 \| data: \{tls\.crt: \*{4}, tls\.key: \*+\}\n {2}\| {32}\^+ not base64/,
   'keys and columns stay readable',
 );
+
+t.test('a line of a megabyte is shown where it counts, without what may be a key', async (t) => {
+  const text = `a: "${'Ab1'.repeat(300_000)}", b: short`;
+  const frame = codeFrame([text], { file: 'a', line: 1, column: text.length - 4, resource: 'Gateway/a/b' });
+  t.match(frame?.text, /\*{40}", b: short$/);
+  const secret = codeFrame([text], { file: 'a', line: 1, column: text.length - 4, resource: 'Secret/a/b' });
+  t.notMatch(secret?.text, /short/);
+});
