@@ -1,6 +1,7 @@
 // Diagnostics as text and JSON, and what a code frame must never show.
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
+import { codeFrame } from '../../src/diagnostics/code-frame.js';
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import {
   diagnosticToJson,
