@@ -731,7 +731,6 @@ const edge = check('connectionSettings are typed, and what has no effect is said
     },
   },
   diagnostics: [
-    { code: 'PST0130', at: '9:5', says: 'defaultConfig.connectionSettings.httpRequestHeadersTimeout is not emulated' },
     { code: 'PST0130', at: '10:5', says: 'defaultConfig.connectionSettings.httpDrainTimeout is not emulated' },
     { code: 'PST0131', at: '11:5', label: 'did you mean httpMergeSlashes?' },
     { code: 'PST0121', at: '12:25' },

@@ -134,9 +134,8 @@ const connectionSettings: OptionalType<ConnectionSettings> = message<ConnectionS
   'ConnectionSettings',
   {
     profile: emulated(enumeration('DEFAULT', 'SIDECAR', 'EDGE')),
-    // Both are in the listeners that we publish.
     listenerPerConnectionBufferLimitBytes: notEmulated(limit, 'Envoy reads no more of a client than this ahead'),
-    httpRequestHeadersTimeout: notEmulated(plainDuration, 'Envoy answers 408 when a head takes longer'),
+    httpRequestHeadersTimeout: emulated(plainDuration),
     httpIdleTimeout: emulated(plainDuration),
     httpRequestTimeout: emulated(plainDuration),
     httpStreamIdleTimeout: emulated(plainDuration),

@@ -259,6 +259,7 @@ export const meshConfigProbes: readonly Probe[] = [
   }),
   connection('httpIdleTimeout', '7s', { common_http_protocol_options: { idle_timeout: '7s' } }),
   connection('httpRequestTimeout', '8s', { request_timeout: '8s' }),
+  connection('httpRequestHeadersTimeout', '7s', { request_headers_timeout: '7s' }),
   connection('httpStreamIdleTimeout', '9s', { stream_idle_timeout: '9s' }),
   connection('httpMaxConcurrentStreams', 10, { http2_protocol_options: { max_concurrent_streams: 10 } }),
   connection('http2InitialStreamWindowSize', 70000, { http2_protocol_options: { initial_stream_window_size: 70000 } }),
