@@ -21,6 +21,11 @@ export function sampleRequest(virtualHost: VirtualHost): SampleRequest {
   return ROOT;
 }
 
+/** A request per rule that can be met this way, in order. */
+export function sampleRequests(virtualHost: VirtualHost): readonly SampleRequest[] {
+  return (virtualHost.routes ?? []).map(satisfy).filter((sample) => sample !== undefined);
+}
+
 function satisfy({ match }: Route): SampleRequest | undefined {
   const target = match.path ?? match.prefix;
   if (target?.startsWith('/') !== true || match.dynamic_metadata !== undefined) return undefined;
