@@ -69,7 +69,7 @@ function judgement(object: WrittenObject): Judgement {
   if (known !== undefined) return known;
   const answer = askWebhook(object.group, object.kind, withoutAnnotations(object.root), object.namespace);
   const found: Judgement =
-    answer === undefined || !answer.decoded
+    answer === undefined || answer.errorsFrom === 'decoding'
       ? []
       : [
           ...answer.errors.map(({ text, span }) => ({
