@@ -180,8 +180,9 @@ export class Http1RequestParser {
     const isFresh = this.line === undefined && scanner.firstLineEnd !== -1;
     if (isFresh) {
       this.line = splitFirstLine(buffer.toString('latin1', at, scanner.firstLineEnd));
+      if (this.line[1] === '') return this.failHead('http1.codec_error');
       // A line of two words is HTTP/0.9: there are no headers.
-      if (this.line[2] === '' && this.line[1] !== '') end = scanner.firstLineEnd;
+      if (this.line[2] === '') end = scanner.firstLineEnd;
     }
     if ((end === -1 ? buffer.length : end) - at > MAX_HEAD_BYTES) return this.failHead('http1.headers_too_large');
     if (end === -1) {
