@@ -1,10 +1,12 @@
 // The library: start a gateway in-process, ask it where calls go, load a configuration without starting anything.
+import { issueCertificate } from './certs/development-ca.js';
 import type { Source } from './config/load.js';
 import type { MeshConfig } from './config/model/mesh-config.js';
 import { decide as decideCall } from './decide/decide.js';
 import type { Call, Decision } from './decide/decision.js';
 import { buildSnapshotIndex } from './decide/snapshot-index.js';
 import type { Diagnostic } from './diagnostics/diagnostic.js';
+import type { ClientCertificate } from './gateway/client/client-connection.js';
 import { type FetchOptions, fetchFrom } from './gateway/client/fetch.js';
 import type { Reply } from './gateway/client/reply.js';
 import { type CompileOptions, ConfigError, compile } from './gateway/compile.js';
@@ -57,6 +59,15 @@ export interface GatewayOptions {
   readonly workloadCerts?: WorkloadCertificates;
 }
 
+/** Who a client certificate is for. */
+export interface ClientSubject {
+  /** Default 'client'. */
+  readonly commonName?: string;
+  readonly dnsNames?: readonly string[];
+  /** 'spiffe://cluster.local/ns/shop/sa/cart'. */
+  readonly uris?: readonly string[];
+}
+
 const OPTIONS: readonly (keyof GatewayOptions)[] = [
   'config',
   'ports',
@@ -96,6 +107,11 @@ export interface GatewayHandle extends AsyncDisposable {
    * certificate is reported, not judged, and redirects are not followed.
    */
   fetch(url: string | URL, options?: FetchOptions): Promise<Reply>;
+  /**
+   * A client certificate that servers with a development Secret (`devCerts`) accept, as do servers in mode ISTIO_MUTUAL
+   * unless `workloadCerts` was given. Rejects with an OptionError when the gateway made no CA.
+   */
+  issueClientCertificate(subject?: ClientSubject): Promise<ClientCertificate>;
   /** Reads the configuration again; rejects with ConfigError and keeps the running one when it has errors. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -116,8 +132,10 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
   for (const upstream of Object.values(options.upstreams ?? {})) {
     if (typeof upstream !== 'string') upstream.observe(observation.received);
   }
+  const certificates = new DevelopmentCertificates(undefined);
   const gateway = await runGateway({
     ...(await compileOptions(options)),
+    certificates,
     observer: observation,
     onReceived: observation.received,
     sources: () => readConfig(options.config),
@@ -132,7 +150,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     await gateway.close();
     throw new Error(`cannot bind ${failed.tried}: ${failed.code}`);
   }
-  return new Handle(gateway, observation);
+  return new Handle(gateway, observation, certificates);
 }
 
 /**
@@ -163,10 +181,12 @@ export function decide(snapshot: Snapshot, call: Call): Decision {
 class Handle implements GatewayHandle {
   private readonly gateway: RunningGateway;
   private readonly observation: Observation;
+  private readonly certificates: DevelopmentCertificates;
 
-  constructor(gateway: RunningGateway, observation: Observation) {
+  constructor(gateway: RunningGateway, observation: Observation, certificates: DevelopmentCertificates) {
     this.gateway = gateway;
     this.observation = observation;
+    this.certificates = certificates;
   }
 
   get addresses(): Readonly<Record<number, { readonly address: string; readonly port: number }>> {
@@ -198,6 +218,17 @@ class Handle implements GatewayHandle {
 
   async fetch(url: string | URL, options: FetchOptions = {}): Promise<Reply> {
     return fetchFrom(this.gateway, this.observation, String(url), options);
+  }
+
+  async issueClientCertificate(subject: ClientSubject = {}): Promise<ClientCertificate> {
+    checkOptionNames('issueClientCertificate', subject, ['commonName', 'dnsNames', 'uris']);
+    if (!this.certificates.isUsed) {
+      throw new OptionError('devCerts', 'issueClientCertificate: no server of this gateway trusts a development CA');
+    }
+    const { commonName = 'client', dnsNames = [], uris = [] } = subject;
+    const authority = await this.certificates.ca();
+    const pair = await issueCertificate(authority, { commonName, dnsNames, uris, usage: 'client' });
+    return { cert: pair.certificate, key: pair.privateKey };
   }
 
   async reload(): Promise<void> {

@@ -3,6 +3,7 @@ export type { Call, Decision, ErrorClass, TrailStep } from './decide/decision.js
 export type { Diagnostic, Severity } from './diagnostics/diagnostic.js';
 export {
   type ClientCertificate,
+  type ClientSubject,
   ConfigError,
   decide,
   type FetchOptions,

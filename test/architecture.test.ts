@@ -25,11 +25,15 @@ const ROWS: Readonly<Record<string, Row>> = {
     imports: ['xds/', 'match/inspect/', 'filters/', 'balance/', 'decide/', 'diagnostics/'],
     io: true,
   },
+  'analyze/': {
+    imports: ['config/', 'registry/', 'xds/', 'match/', 'decide/', 'regex/', 'diagnostics/'],
+  },
   'export/': { imports: ['xds/', 'diagnostics/'] },
   'certs/': { imports: ['diagnostics/'] },
   'stub/': { imports: ['certs/'], io: true },
   'gateway/': {
     imports: [
+      'analyze/',
       'diagnostics/',
       'regex/',
       'config/',
@@ -49,6 +53,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'gateway.ts': {
     imports: [
       'gateway/',
+      'analyze/',
       'config/',
       'registry/',
       'xds/',
@@ -57,6 +62,21 @@ const ROWS: Readonly<Record<string, Row>> = {
       'dataplane/',
       'certs/',
       'stub/',
+      'diagnostics/',
+    ],
+    io: true,
+  },
+  'contract/': {
+    imports: [
+      'gateway/',
+      'gateway.ts',
+      'decide/',
+      'dataplane/environment.ts',
+      'stub/',
+      'certs/',
+      'xds/',
+      'config/',
+      'regex/',
       'diagnostics/',
     ],
     io: true,
@@ -78,15 +98,17 @@ const ROWS: Readonly<Record<string, Row>> = {
       'stub/',
       'gateway/',
       'gateway.ts',
+      'contract/',
       'admin/',
+      'analyze/',
       'export/',
       'deviations.ts',
     ],
     io: true,
   },
   'deviations.ts': { imports: ['config/', 'diagnostics/'] },
-  'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
-  'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
+  'index.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'decide/'] },
+  'testing.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'certs/', 'stub/'] },
 };
 
 // Packages have one owner too.

@@ -123,8 +123,9 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
     }));
     this.load = computePriorityLoad(health, this.panicThreshold);
     this.priorities = this.hostsByPriority.map((all, priority) => {
-      const usable = this.load.panic[priority] === true ? all : all.filter(isHealthy);
-      return new PriorityState(this.cluster, priority, all, usable, this.positions, this.slowStart);
+      const panics = this.load.panic[priority] === true;
+      const usable = panics ? all : all.filter(isHealthy);
+      return new PriorityState(this.cluster, priority, all, usable, panics, this.positions, this.slowStart);
     });
     return this.priorities;
   }
@@ -157,6 +158,7 @@ class PriorityState<H extends BalancedHost> {
     priority: number,
     all: readonly H[],
     usable: readonly H[],
+    panics: boolean,
     positions: Map<string, number>,
     slowStart: SlowStart<H> | undefined,
   ) {
@@ -166,7 +168,8 @@ class PriorityState<H extends BalancedHost> {
     this.whole = new HostPool(cluster, usable, `${priority}`, positions, slowStart);
     this.effectiveWeights = new Map();
     this.localities = undefined;
-    if (this.localityWeights !== undefined && usable.length > 0) {
+    // In panic all hosts are one list, whatever their localities weigh; only hash tables keep the weights.
+    if (this.localityWeights !== undefined && usable.length > 0 && !panics) {
       const localities = new EdfScheduler<HostPool<H>>();
       for (const [locality, weight] of this.localityWeights) {
         const hosts = usable.filter((host) => localityName(host) === locality);

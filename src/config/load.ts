@@ -23,8 +23,10 @@ import { LoadedResource } from './loaded-resource.js';
 import { loadMeshConfig, mergeMeshConfig, meshConfigMapText } from './mesh-config-source.js';
 import type { MeshConfig } from './model/mesh-config.js';
 import { type Kind, type Resource, resourceName } from './model/resource.js';
+import { judge, type Report } from './refusal.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
+import { askWebhook, type WebhookAnswer } from './validate/webhook.js';
 import { WrittenObject } from './written-object.js';
 import { parseYaml } from './yaml/parse.js';
 import { entryOf, isNull, textOf, type YamlNode } from './yaml/tree.js';
@@ -235,7 +237,9 @@ class FileLoader {
     }
     const resource = this.nameOf(root, kind);
     if (KINDS_NOT_EMULATED.get(group)?.has(kind) === true) {
-      this.report(KindNotEmulated, file.origin(entryOf(root, 'kind')?.keySpan ?? root, resource), { kind, group });
+      const span = entryOf(root, 'kind')?.keySpan ?? root;
+      const said: Report = { type: KindNotEmulated, span, parameters: { kind, group }, details: {} };
+      this.tell(root, file, kind, [said], askWebhook(group, kind, root, this.defaultNamespace));
     } else if (definition !== undefined || isGroupOfIstio(group)) {
       const at = entryOf(root, definition === undefined ? 'kind' : 'apiVersion')?.value ?? root;
       this.report(UnknownKind, file.origin(at, resource), { kind, apiVersion }, { refusedBy: 'kind' });
@@ -245,21 +249,21 @@ class FileLoader {
   }
 
   private decode(root: YamlNode, file: SourceFile, definition: KindDefinition, apiVersion: string): void {
-    const name = this.nameOf(root, definition.kind);
-    let refused = false;
+    const found: Report[] = [];
     const context: DecodeContext = {
       strictness: 'strict',
-      report: (type, span, parameters, details) => {
-        if (type.severity === 'error') refused = true;
+      report: (type, span, parameters = {}, details = {}) => {
         const shown = definition.kind === 'Secret' ? withoutKeys(parameters) : parameters;
-        this.report(type, file.origin(span, name), shown, details);
+        found.push({ type, span, parameters: shown, details });
       },
     };
     const decoded = definition.root.read(root, Place.root(context));
     const written = decoded?.metadata;
     if (written !== undefined && written.name === undefined) {
-      context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root);
+      context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root, {}, { refusedBy: 'schema' });
     }
+    const answer = askWebhook(definition.group, definition.kind, root, this.defaultNamespace);
+    const refused = this.tell(root, file, definition.kind, found, answer);
     if (refused || decoded === undefined || written?.name === undefined) return;
     this.resources.push(
       new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
@@ -270,6 +274,22 @@ class FileLoader {
         creationTimestamp: written.creationTimestamp ?? 0,
       }),
     );
+  }
+
+  /** Reports what a cluster would say of an object; true when it would not store it. */
+  private tell(
+    root: YamlNode,
+    file: SourceFile,
+    kind: string,
+    found: readonly Report[],
+    answer: WebhookAnswer | undefined,
+  ): boolean {
+    const name = this.nameOf(root, kind);
+    const verdict = judge(found, answer, entryOf(root, 'kind')?.value ?? root);
+    for (const { type, span, parameters, details } of verdict.reports) {
+      this.report(type, file.origin(span, name), parameters, details);
+    }
+    return verdict.refusedBy !== undefined;
   }
 
   /** 'Gateway/shop/public' of an object that may not be decodable. */
@@ -293,10 +313,9 @@ class Assembly {
   private readonly otherKinds = new Map<string, number>();
 
   add(file: LoadedFile): void {
-    const found: Diagnostic[] = [...file.diagnostics];
-    for (const resource of file.resources) this.addResource(resource, collect(found));
-    // Decoders look at what is written before they miss what is not; people read from top to bottom.
-    for (const diagnostic of found.sort(byPlace)) this.diagnostics.push(diagnostic);
+    const replaced: Diagnostic[] = [];
+    for (const resource of file.resources) this.addResource(resource, collect(replaced));
+    for (const diagnostic of mergeByLine(file.diagnostics, replaced)) this.diagnostics.push(diagnostic);
     for (const object of file.objects) this.objects.push(object);
     this.documents += file.documents;
     this.noKind += file.noKind;
@@ -364,8 +383,18 @@ function withoutKeys(parameters: Parameters = {}): Parameters {
 
 type Parameters = Readonly<Record<string, string | number>>;
 
-function byPlace(a: Diagnostic, b: Diagnostic): number {
-  return (a.origin?.line ?? 0) - (b.origin?.line ?? 0) || (a.origin?.column ?? 0) - (b.origin?.column ?? 0);
+/**
+ * Puts further diagnostics of a file between those that are there. These come object by object, and of one object what
+ * istiod says comes in istiod's order, so that they cannot be sorted by place.
+ */
+function mergeByLine(told: readonly Diagnostic[], more: readonly Diagnostic[]): readonly Diagnostic[] {
+  const merged = [...told];
+  for (const diagnostic of more) {
+    const line = diagnostic.origin?.line ?? 0;
+    const at = merged.findIndex(({ origin }) => (origin?.line ?? 0) > line);
+    merged.splice(at === -1 ? merged.length : at, 0, diagnostic);
+  }
+  return merged;
 }
 
 interface TypeMeta {

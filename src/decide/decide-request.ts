@@ -72,6 +72,9 @@ export function decideRequest(
 const NO_MIRRORS: readonly RequestMirrorPolicy[] = [];
 
 /** One request on its way. The mutable fields fill as the steps are taken and are copied into whichever outcome comes. */
+/** The router counts an attempt before it writes the head for it. */
+const FIRST_ATTEMPT: OperatorFacts['state'] = { ...UNANSWERED, attemptCount: 1 };
+
 class RequestDecider {
   private readonly index: SnapshotIndex;
   private readonly manager: HttpConnectionManager;
@@ -234,7 +237,7 @@ class RequestDecider {
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
-      state: UNANSWERED,
+      state: FIRST_ATTEMPT,
       routeName: this.response.routeName,
       cluster: destination.cluster,
     };

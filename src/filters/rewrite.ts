@@ -11,14 +11,17 @@ export interface RewriteAction {
 /** Takes and gives a path with its query. */
 export type PathRewrite = (path: string) => string;
 
-/** `undefined` = the route does not rewrite. The query is kept in any case; nothing is normalised again. */
+/**
+ * `undefined` = the route does not rewrite. The query is kept in any case; nothing is normalised again. What would leave
+ * no path at all is no rewrite either. Source: envoyproxy/envoy source/common/router/config_impl.cc (finalizePathHeader).
+ */
 export function compileRewrite(match: RouteMatch, action: RewriteAction): PathRewrite | undefined {
   if (action.regex_rewrite !== undefined) {
     const regex = compileRegex(action.regex_rewrite.pattern.regex);
     const { substitution } = action.regex_rewrite;
     return (path) => {
       const { plain, query } = split(path);
-      return (regex.kind === 'error' ? plain : regex.replaceAll(plain, substitution)) + query;
+      return (regex.kind === 'error' ? plain : regex.replaceAll(plain, substitution)) + query || path;
     };
   }
   if (!action.prefix_rewrite) return undefined;

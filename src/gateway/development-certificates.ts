@@ -31,6 +31,11 @@ export class DevelopmentCertificates {
     this.folder = folder;
   }
 
+  /** True once something was signed: somebody trusts the CA. */
+  get isUsed(): boolean {
+    return this.caPair !== undefined;
+  }
+
   ca(): Promise<KeyPair> {
     this.caPair ??= this.stored('ca', () => createDevelopmentCa());
     return this.caPair;

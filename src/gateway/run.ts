@@ -11,7 +11,7 @@ import { noSecretArrives } from '../decide/chain-readiness.js';
 import { buildSnapshotIndex } from '../decide/snapshot-index.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
-import type { StubOptions } from '../stub/echo-stub.js';
+import { type StubOptions, startEchoStub } from '../stub/echo-stub.js';
 import { acceptUpdate } from '../translate/update.js';
 import type { Snapshot } from '../xds/index.js';
 import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns, servicePorts } from './compile.js';
@@ -25,6 +25,8 @@ export interface RunOptions extends CompileOptions {
   readonly sources: readonly Source[] | (() => Promise<readonly Source[]>);
   /** Default: this machine, bound to `address` and `ports`. */
   readonly environment?: Environment;
+  /** Changes this machine: seeds chance, keeps connections on loopback. */
+  readonly adapt?: (machine: Environment) => Environment;
   /** Default 127.0.0.1. */
   readonly address?: string;
   /** Server port (the Service's or the container's) → port to bind; 0 = any. */
@@ -114,15 +116,20 @@ class Gateway implements RunningGateway {
 
   constructor(options: RunOptions) {
     this.options = options;
-    this.environment =
+    const machine =
       options.environment ??
       createEnvironment(() => ({
         address: options.address ?? '127.0.0.1',
         ports: this.ports,
         ...(options.anyPort === true ? { otherwise: 0 } : {}),
       }));
+    this.environment = options.adapt === undefined ? machine : options.adapt(machine);
+    const { onReceived } = options;
     this.standIns = {
-      stubs: options.stubs === false ? undefined : new Stubs(options.onReceived),
+      stubs:
+        options.stubs === false
+          ? undefined
+          : new Stubs((name) => startEchoStub({ name, ...(onReceived === undefined ? {} : { onReceived }) })),
       certificates: options.certificates ?? new DevelopmentCertificates(undefined),
       devCerts: options.devCerts === true,
     };

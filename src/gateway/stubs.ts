@@ -2,7 +2,7 @@
 // configuration runs with nothing else started. Kept across reloads.
 
 import type { PushContext } from '../registry/push-context.js';
-import { type EchoStub, type StubOptions, startEchoStub } from '../stub/echo-stub.js';
+import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
 import { parseClusterName } from '../translate/names.js';
 import {
   type Cluster,
@@ -13,14 +13,16 @@ import {
   type UpstreamTransportSocket,
 } from '../xds/index.js';
 
+/** Makes a stub; default: one that listens and echoes. */
+export type StartStub = (name: string) => Promise<EchoStub>;
+
 /** The echo stubs of one gateway, by cluster name. */
 export class Stubs {
   private readonly running = new Map<string, Promise<EchoStub>>();
-  private readonly onReceived: StubOptions['onReceived'];
+  private readonly startStub: StartStub;
 
-  /** `onReceived` is told of what any of them receives. */
-  constructor(onReceived?: StubOptions['onReceived']) {
-    this.onReceived = onReceived;
+  constructor(start: StartStub = (name) => startEchoStub({ name })) {
+    this.startStub = start;
   }
 
   /** The snapshot with a stub as the endpoint of every cluster that has no local address. */
@@ -58,7 +60,7 @@ export class Stubs {
   private start(name: string): Promise<EchoStub> {
     let stub = this.running.get(name);
     if (stub === undefined) {
-      stub = startEchoStub({ name, ...(this.onReceived === undefined ? {} : { onReceived: this.onReceived }) });
+      stub = this.startStub(name);
       this.running.set(name, stub);
       // Whoever asked hears of the failure; the next one tries again.
       stub.catch(() => this.running.delete(name));

@@ -3,8 +3,17 @@
 import t from 'tap';
 import { type Field, listFields } from '../../src/config/fields.js';
 import { PROBES } from './field-probes/index.js';
-import { fits, lookAt } from './field-probes/probe.js';
+import { withoutRow } from './field-probes/mutant.js';
+import { fits, lookAt, Made } from './field-probes/probe.js';
+import { WITHOUT_EFFECT } from './field-probes/without-effect.js';
 
+const MAIN_KINDS: ReadonlySet<string> = new Set([
+  'Gateway',
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'WorkloadEntry',
+]);
 const name = (kind: string, path: string): string => `${kind} ${path}`;
 
 t.test('every probe sees the right value', async (t) => {
@@ -24,6 +33,28 @@ t.test('every emulated field has a probe, and every probe is of such a field', a
   for (const [path, { status, row, path: place }] of fields) {
     if (status !== 'emulated') continue;
     t.ok(probed.has(path) || (place.startsWith('metadata') && rows.has(row)), `${path} has a probe`);
+  }
+});
+
+t.test('a field without effect has none', async (t) => {
+  const fields = new Map<string, Field>(listFields().map((field) => [name(field.kind, field.path), field]));
+  const shown = new Set<string>();
+  for (const { kind, paths, yaml } of WITHOUT_EFFECT) {
+    const made = new Made({ yaml });
+    const snapshot = JSON.stringify(made.snapshot);
+    const said = made.diagnostics.filter(({ severity, code }) => severity === 'error' || code === 'PST0130');
+    t.same(said, [], `${kind}: written without a word`);
+    for (const path of paths) {
+      const field = fields.get(name(kind, path));
+      t.equal(field?.status, 'no effect here', name(kind, path));
+      if (field === undefined) continue;
+      t.ok(JSON.stringify(withoutRow(field, () => new Made({ yaml }).snapshot)) === snapshot, `${kind} ${path}`);
+      shown.add(name(kind, path));
+    }
+  }
+  for (const [path, { kind, status, path: place }] of fields) {
+    if (status !== 'no effect here' || !MAIN_KINDS.has(kind) || !place.startsWith('spec')) continue;
+    t.ok(shown.has(path), `${path} is shown to have none`);
   }
 });
 

@@ -116,18 +116,22 @@ function readInteger(node: YamlNode, place: Place, range: Range, format: string)
   const quoted = typeof written === 'string' && place.context.strictness === 'lenient' && /^-?[0-9]+$/.test(written);
   const value = quoted ? Number(written) : written;
   if (typeof value !== 'number') return reportWrongType(node, place, 'integer');
-  if (!Number.isInteger(value)) {
+  if (!Number.isSafeInteger(value)) {
     place.report(FractionalInteger, node, { value }, { refusedBy: 'schema', label: 'expected an integer' });
-    return undefined;
   }
-  if (format === 'int32' && (value < INT32.minimum || value > INT32.maximum)) {
-    place.report(IntegerOverflow, node, { format }, { refusedBy: 'schema', label: 'does not fit into 32 bits' });
-    return undefined;
+  const bits = format === 'int32' ? 32 : 64;
+  if (!Number.isInteger(value) || Math.abs(value) > 2 ** (bits - 1) - (value < 0 ? 0 : 1)) {
+    const words = format === '' ? '(default format)' : `with format ${format}`;
+    const label = Number.isInteger(value) ? `does not fit into ${bits} bits` : 'expected an integer';
+    place.report(IntegerOverflow, node, { format: words }, { refusedBy: 'schema', label });
+    if (format === 'int32') return undefined;
   }
-  return checkRange(value, node, place, range);
+  const checked = checkRange(value, node, place, range);
+  return Number.isSafeInteger(value) ? checked : undefined;
 }
 
-function checkRange(value: number, node: YamlNode, place: Place, range: Range): number | undefined {
+/** The value, even when it is outside: the rules of the message around it are judged all the same. */
+function checkRange(value: number, node: YamlNode, place: Place, range: Range): number {
   const { minimum, maximum } = range;
   const outside = value < minimum ? BelowMinimum : value > maximum ? AboveMaximum : undefined;
   if (outside === undefined) return value;
@@ -137,7 +141,7 @@ function checkRange(value: number, node: YamlNode, place: Place, range: Range): 
     { value, minimum, maximum },
     { refusedBy: 'schema', label: `allowed: ${minimum} to ${maximum}` },
   );
-  return undefined;
+  return value;
 }
 
 const INT32: Range = { minimum: -0x80000000, maximum: 0x7fffffff };
@@ -248,6 +252,8 @@ function durationType(name: string, minimum: number | undefined): OptionalType<n
     if (text === undefined) return undefined;
     const value = parseDuration(text);
     if (value === undefined) {
+      // Plain text to the API server: it is istiod that cannot decode it.
+      if (minimum === undefined && place.context.strictness === 'strict') return undefined;
       place.report(
         BadDuration,
         node,

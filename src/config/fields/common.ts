@@ -1,5 +1,5 @@
 // Fields that several kinds share, and the outermost object. Spec virtualservice.md §1.4-1.6, §1.15; validation.md §7.1.
-import { NameIsBoolean, PortOutOfRange } from '../../diagnostics/catalogue.js';
+import { NameIsBoolean } from '../../diagnostics/catalogue.js';
 import { emulated, message, noEffect, type Row, type Rows } from '../decode/message.js';
 import { reportEntryRule, writtenNode } from '../decode/rule.js';
 import {
@@ -69,14 +69,6 @@ export const headers: OptionalType<Headers> = message<Headers>('Headers', {
 export const portSelector: OptionalType<{ readonly number: number }> = message<{ readonly number: number }>(
   'PortSelector',
   { number: emulated(uint32, { otherwise: 0 }) },
-  {
-    check(port, node, place) {
-      if (isPort(port.number)) return;
-      const inside = place.child('number');
-      const span = writtenNode(node, 'number') ?? node;
-      inside.report(PortOutOfRange, span, { value: port.number }, { refusedBy: 'webhook' });
-    },
-  },
 );
 
 export function isPort(value: number): boolean {

@@ -100,6 +100,8 @@ export class ClientSession {
   private readonly unwatch: () => void;
   private readonly exchanges: Exchanges | undefined;
   private readonly localPort: number;
+  /** Looked up once: they cost a walk over all Gateways. */
+  private readonly servicePorts: RunningGateway['servicePorts'];
   private seen = 0;
   private closed = false;
 
@@ -115,6 +117,7 @@ export class ClientSession {
     this.target = target;
     this.dialled = dialled;
     this.unwatch = unwatch;
+    this.servicePorts = gateway.servicePorts;
     this.localPort =
       dialled.kind === 'up' ? dialled.connection.localPort : dialled.kind === 'failed' ? dialled.localPort : -1;
     if (dialled.kind === 'up') {
@@ -186,7 +189,7 @@ export class ClientSession {
     const { gateway, target } = this;
     return decide(gateway.running.index, callOf(target, request, this.protocol), {
       origins: gateway.compiled.origins,
-      servicePorts: gateway.servicePorts,
+      servicePorts: this.servicePorts,
     });
   }
 

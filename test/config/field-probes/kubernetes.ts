@@ -113,6 +113,13 @@ const serviceProbes: readonly Probe[] = [
   ofService('spec.ports[].targetPort', service(', selector: {app: web}', ', targetPort: 9090') + pod({}), addresses, [
     '10.2.0.1:9090',
   ]),
+  ofService(
+    // §4.1: endpoints of the gateway's own node, which is node-1.
+    'spec.internalTrafficPolicy',
+    service(', internalTrafficPolicy: Local') + slice(', nodeName: node-2'),
+    addresses,
+    [],
+  ),
   ofService('spec.ports[].protocol', service('', ', protocol: UDP'), clusters, []),
   ofService(
     'spec.ports[].appProtocol',
