@@ -500,4 +500,13 @@ export const HEADS: readonly (readonly [name: string, bytes: string, outcomes: r
   ['abs B.Test', 'GET http://B.Test/ HTTP/1.1\r\nHost: z\r\n\r\n', ['GET 0']],
   ['con B.Test', 'CONNECT B.Test HTTP/1.1\r\nHost: z\r\n\r\n', ['400 http1.invalid_url']],
   ['con80 B.Test', 'CONNECT B.Test:80 HTTP/1.1\r\nHost: z\r\n\r\n', ['CONNECT']],
+  ['a target that ends like a version', 'POST /,HTTP/1.1\r\nHost: a\r\n\r\n', ['POST 0', '400 http1.codec_error']],
+  [
+    'a control character in the target splits it',
+    'GET /\x01x HTTP/1.1\r\nHost: a.test\x00\r\n',
+    ['400 http1.codec_error'],
+  ],
+  ['a line of one word', ',\r\n#~', ['400 http1.codec_error']],
+  ['v6 of seven groups', 'CONNECT [1:2:3:4:5:6:7]:443 HTTP/1.1\r\n\r\n', ['400 http1.invalid_url']],
+  ['v6 of eight groups', 'CONNECT [1:2:3:4:5:6:7:8]:443 HTTP/1.1\r\n\r\n', ['CONNECT']],
 ];
