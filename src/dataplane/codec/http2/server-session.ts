@@ -53,6 +53,7 @@ export class ServerSession extends Http2Session {
   private path: string | undefined = undefined;
   /** `:authority`, or Host where there is none. */
   private authority: string | undefined = undefined;
+  private authoritySeen = false;
   private hostSeen = false;
   private cookie: string | undefined = undefined;
   private contentLength = -1;
@@ -173,7 +174,8 @@ export class ServerSession extends Http2Session {
       return false;
     switch (rule) {
       case RULE.AUTHORITY:
-        if (this.authority !== undefined) return false;
+        if (this.authoritySeen) return false;
+        this.authoritySeen = true;
         this.authority = value;
         return true;
       case RULE.METHOD:
@@ -220,7 +222,8 @@ export class ServerSession extends Http2Session {
     }
     const isConnect = this.method === 'CONNECT';
     const lacksBody = endStream && this.contentLength > 0 && !isConnect;
-    if (lacksBody || !isCompleteRequest(this.method, this.scheme, this.path, this.authority)) {
+    // A Host does not stand in for the authority of CONNECT.
+    if (lacksBody || (isConnect && !this.authoritySeen) || !isCompleteRequest(this.method, this.scheme, this.path, this.authority)) {
       this.inHead = true;
       this.failBlock(INVALID_MESSAGE);
       return;
@@ -278,6 +281,7 @@ export class ServerSession extends Http2Session {
     this.scheme = undefined;
     this.path = undefined;
     this.authority = undefined;
+    this.authoritySeen = false;
     this.hostSeen = false;
     this.cookie = undefined;
     this.contentLength = -1;
