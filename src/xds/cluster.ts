@@ -89,15 +89,22 @@ export interface OutlierDetection {
   readonly split_external_local_origin_errors?: boolean;
 }
 
+/** Of HTTP/2 connections to a cluster's hosts. */
+export interface Http2UpstreamOptions {
+  readonly max_concurrent_streams?: number;
+  /** A PING each `interval`; the connection is closed when nothing comes within `timeout`. */
+  readonly connection_keepalive?: { readonly interval?: string; readonly timeout?: string };
+}
+
 export interface HttpProtocolOptions {
   /** Exactly one of the two configs: explicit protocol, or the downstream's own. */
   readonly explicit_http_config?: {
     readonly http_protocol_options?: EmptyMessage;
-    readonly http2_protocol_options?: { readonly max_concurrent_streams?: number };
+    readonly http2_protocol_options?: Http2UpstreamOptions;
   };
   readonly use_downstream_protocol_config?: {
     readonly http_protocol_options?: EmptyMessage;
-    readonly http2_protocol_options?: { readonly max_concurrent_streams?: number };
+    readonly http2_protocol_options?: Http2UpstreamOptions;
   };
   readonly upstream_http_protocol_options?: { readonly auto_sni?: boolean; readonly auto_san_validation?: boolean };
   readonly common_http_protocol_options?: {

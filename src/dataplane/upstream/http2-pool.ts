@@ -1,6 +1,5 @@
 // HTTP/2 connections to one host (spec dataplane.md §5.4): one connection until its stream limit, then another; requests
 // wait while the first one is being made.
-import { keepReading } from '../codec/keep-reading.js';
 import type { Environment, Timer } from '../environment.js';
 import type { ConnectFailure, Host, UpstreamCluster, UpstreamConnectOptions } from './cluster-manager.js';
 import type { StreamRequest, UpstreamPool, UpstreamStreamListener } from './http-stream.js';
@@ -78,6 +77,10 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     this.serve();
   }
 
+  onMoreStreams(): void {
+    this.serve();
+  }
+
   onClosed(connection: Http2Connection): void {
     const entry = this.connections.get(connection);
     if (entry === undefined) return;
@@ -149,8 +152,9 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
           socket.destroy();
           return;
         }
-        const connection = new Http2Connection(socket, info.localAddress, this.settings.maxConcurrentStreams, this);
-        keepReading(socket, this.environment);
+        const { environment } = this;
+        const { maxConcurrentStreams: maxStreams, keepAlive } = this.settings;
+        const connection = new Http2Connection(socket, info.localAddress, { environment, maxStreams, keepAlive }, this);
         this.connections.set(connection, { counted, timer: undefined });
         this.serve();
         if (connection.active === 0) this.armIdle(connection);

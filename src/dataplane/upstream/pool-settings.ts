@@ -1,8 +1,13 @@
 // Pool limits of a cluster, read once from Envoy's HttpProtocolOptions (spec destinations.md §1.4, §9.3).
 import { type Cluster, HTTP_PROTOCOL_OPTIONS, parseDuration } from '../../xds/index.js';
+import type { KeepAlive } from './http2-client.js';
 
 /** Envoy's default: connections idle for an hour are closed. */
 const DEFAULT_IDLE_TIMEOUT = 3_600_000;
+/** Envoy's default of max_concurrent_streams since 1.36. */
+const DEFAULT_MAX_STREAMS = 1024;
+/** Envoy's default of both durations is none: Istio writes both. */
+const DEFAULT_PING_TIMEOUT = 20_000;
 
 /** Limits of each pool of a cluster. */
 export interface PoolSettings {
@@ -10,8 +15,10 @@ export interface PoolSettings {
   readonly idleTimeout: number;
   /** Requests after which a connection is closed; Infinity = no limit. */
   readonly maxRequestsPerConnection: number;
-  /** Streams at a time on one HTTP/2 connection; Infinity = what the peer allows. */
+  /** Streams at a time on one HTTP/2 connection; the peer may allow fewer. */
   readonly maxConcurrentStreams: number;
+  /** PINGs on HTTP/2 connections; undefined = none. */
+  readonly keepAlive: KeepAlive | undefined;
   /** True when the TLS server name or the checked name is the request's authority, so that pools differ by it. */
   readonly namedByRequest: boolean;
 }
@@ -28,7 +35,16 @@ export function readPoolSettings(cluster: Cluster): PoolSettings {
   return {
     idleTimeout: idle ?? DEFAULT_IDLE_TIMEOUT,
     maxRequestsPerConnection: common?.max_requests_per_connection || Number.POSITIVE_INFINITY,
-    maxConcurrentStreams: http2?.max_concurrent_streams || Number.POSITIVE_INFINITY,
+    maxConcurrentStreams: http2?.max_concurrent_streams || DEFAULT_MAX_STREAMS,
+    keepAlive: readKeepAlive(http2?.connection_keepalive),
     namedByRequest: names?.auto_sni === true || names?.auto_san_validation === true,
   };
+}
+
+function readKeepAlive(
+  configured: { readonly interval?: string; readonly timeout?: string } | undefined,
+): KeepAlive | undefined {
+  const interval = parseDuration(configured?.interval ?? '') ?? 0;
+  if (interval === 0) return undefined;
+  return { interval, timeout: parseDuration(configured?.timeout ?? '') ?? DEFAULT_PING_TIMEOUT };
 }

@@ -223,7 +223,11 @@ export class ServerSession extends Http2Session {
     const isConnect = this.method === 'CONNECT';
     const lacksBody = endStream && this.contentLength > 0 && !isConnect;
     // A Host does not stand in for the authority of CONNECT.
-    if (lacksBody || (isConnect && !this.authoritySeen) || !isCompleteRequest(this.method, this.scheme, this.path, this.authority)) {
+    if (
+      lacksBody ||
+      (isConnect && !this.authoritySeen) ||
+      !isCompleteRequest(this.method, this.scheme, this.path, this.authority)
+    ) {
       this.inHead = true;
       this.failBlock(INVALID_MESSAGE);
       return;
