@@ -178,10 +178,14 @@ class RequestDecider {
     if (forward !== undefined) this.destination = this.chooseDestination(forward);
     this.response = this.responseRules(compiled);
     if (compiled.decorator !== undefined) facts.headers.set('x-envoy-decorator-operation', compiled.decorator);
-    if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+    if (this.isRefusedUpgrade()) {
+      // The operations of a route that answers itself go with that answer alone (measured).
+      if (forward === undefined) this.response = { ...this.response, operations: NO_RESPONSE_RULES.operations };
+      return this.reply(UPGRADE_FAILED);
+    }
     if (route.redirect !== undefined) {
       this.trace?.step('redirect', String(redirectStatus(route.redirect)), undefined, route.originId);
-      if (compiled.rewrite !== undefined) facts.path = compiled.rewrite(facts.path ?? '/');
+      if (compiled.rewrite !== undefined) facts.path = compiled.rewrite(facts.path ?? '/') ?? facts.path;
       return this.reply(redirectReply(redirectStatus(route.redirect), redirectLocation(facts, route.redirect)));
     }
     if (route.direct_response !== undefined) {

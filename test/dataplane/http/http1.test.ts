@@ -285,6 +285,19 @@ const EXCHANGES: readonly Exchange[] = [
     closed: true,
   },
   {
+    name: 'another upgrade on a route that answers itself: without that answer’s headers',
+    send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n',
+    routes: [
+      {
+        match: { prefix: '/' },
+        redirect: { path_redirect: '/x' },
+        response_headers_to_add: [{ header: { key: 'x-a', value: '1' } }],
+      },
+    ],
+    receive: `HTTP/1.1 403 Forbidden\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+    closed: true,
+  },
+  {
     name: 'upgrade refused by the upstream with 400: its answer, closed',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     answer: 'HTTP/1.1 400 No\r\ncontent-length: 2\r\n\r\nno',
