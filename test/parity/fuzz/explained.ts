@@ -14,8 +14,7 @@ const RULES: readonly Rule[] = [
     fits: (call, { envoy, postern }) =>
       JSON.stringify(call).includes('garbage') &&
       JSON.stringify(envoy.log).includes('protocol_error') &&
-      JSON.stringify(postern.log).includes('connection_termination') &&
-      (envoy.upstream ?? []).some(({ protocol }) => protocol === 'HTTP/2'),
+      JSON.stringify(postern.log).includes('connection_termination'),
   },
 ];
 
