@@ -245,7 +245,7 @@ checkCall(
 );
 checkCall(
   'CONNECT where TLS is demanded',
-  { port: 8080, host: 'tls.test', method: 'CONNECT' },
+  { port: 8080, host: 'tls.test', method: 'CONNECT', path: 'tls.test:80' },
   { status: 403, details: 'upgrade_failed' },
 );
 checkCall(

@@ -106,7 +106,9 @@ export class ActiveStream implements ServerStreamListener {
   private addRouteHeaders(status: number, headers: HeaderMap | undefined): void {
     const rules = this.decision?.response;
     if (headers === undefined || rules === undefined || rules === NO_RESPONSE_RULES) return;
-    applyRouteOperations(headers, status, rules, this.facts, this.state(0));
+    // The flag of the failure itself is set only behind the answer (measured).
+    const flags = this.info.flags.filter((flag) => flag !== 'DPE').join(',');
+    applyRouteOperations(headers, status, rules, this.facts, { ...this.state(0), flags });
   }
 
   onFinished(): void {
