@@ -20,6 +20,7 @@ import {
 import type { Destination, HeaderOperations, Headers, Labels, Percent, StringMatch } from '../model/common.js';
 import type { Kind, KindSpecs } from '../model/resource.js';
 import type { YamlNode } from '../yaml/tree.js';
+import { reportMetadataKeys } from './metadata-keys.js';
 
 export const labels: ValueType<Labels, true> = mapOf(string);
 
@@ -171,6 +172,7 @@ export function rootObject<K extends Kind, T extends object>(
       status: noEffect(anything, 'written by controllers, read by nobody here'),
       ...others,
     },
+    check: (_, node, place) => reportMetadataKeys(kind, node, place),
   });
   return converted(root, (object, node) => ({ metadata: object.metadata, spec: toSpec(object, node) }));
 }
