@@ -264,9 +264,9 @@ function addWhy(failures: readonly Failure[], reply: Reply): readonly Failure[] 
 }
 
 function describe(step: Step, decision: Decision): Pick<StepResult, 'request' | 'decision'> {
-  const { request } = planFetch(step.url, step.options);
+  const { method, body = '' } = step.options;
   const client = step.client === undefined ? '' : ` as ${step.client}`;
-  return { request: `${request.method} ${step.url}${client}`, decision };
+  return { request: `${method ?? (body.length > 0 ? 'POST' : 'GET')} ${step.url}${client}`, decision };
 }
 
 function outcomeOf(decision: Decision): Pick<StepResult, 'status' | 'error' | 'flags' | 'details'> {
