@@ -54,10 +54,7 @@ const REGEXES: readonly string[] = [
 const one = <T>(values: readonly T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
 /** `arbitrary` in one of `times` cases. */
 const rarely = <T>(arbitrary: fc.Arbitrary<T>, times = 4): fc.Arbitrary<T | undefined> =>
-  fc.oneof(
-    { weight: Math.round((times - 1) * 10), arbitrary: fc.constant(undefined) },
-    { weight: 10, arbitrary },
-  );
+  fc.oneof({ weight: Math.round((times - 1) * 10), arbitrary: fc.constant(undefined) }, { weight: 10, arbitrary });
 
 const stringMatch = (values: readonly string[]): fc.Arbitrary<Resource> =>
   fc.oneof(
