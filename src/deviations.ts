@@ -1,6 +1,8 @@
 // Where postern differs from Istio and Envoy and says so: the lists behind `postern deviations`. The first is written
 // here; its entries name the recorded calls that show them, and the golden replay fails when one of those agrees after
 // all. The second, of what is read and not carried out, is taken from the decoder's own rows.
+
+import { METADATA_KEYS } from './config/fields/metadata-keys.js';
 import { listFields } from './config/fields.js';
 import { KINDS_NOT_EMULATED } from './config/known-kinds.js';
 import { FieldNotEmulated, KindNotEmulated } from './diagnostics/catalogue.js';
@@ -42,13 +44,6 @@ export const deviations: readonly Deviation[] = [
     envoy: 'sends a TLS alert to an upstream whose certificate it refuses',
     postern: 'closes the connection; the client gets the same 503 with the same flags and failure text',
     why: 'tls.connect judges after the handshake and has no function that sends an alert',
-    calls: [],
-  },
-  {
-    id: 'blocked-upload',
-    envoy: 'notices that a client has left while its upload waits for an upstream that does not read',
-    postern: 'notices it when the upstream moves again (HTTP/1.1; HTTP/2 clients are noticed at once)',
-    why: 'a paused net.Socket tells neither FIN nor RST',
     calls: [],
   },
   {
@@ -97,103 +92,6 @@ export const deviations: readonly Deviation[] = [
     why: 'the handshake is OpenSSL’s once the chain is chosen',
     calls: [],
   },
-  {
-    id: 'h2-first-frames',
-    envoy:
-      'sends SETTINGS of four entries after the client preface, and closes silently, with GOAWAY or after a second, as the fault demands',
-    postern: 'sends the SETTINGS of node:http2 at once, and RST_STREAM or GOAWAY as nghttp2 decides',
-    why: "node:http2 writes the connection's first frames itself, five settings in its own order, before it has read what Envoy judges first",
-    pending: 'own codec',
-    calls: [
-      'dataplane/edge-profile: settings',
-      'dataplane/h2-frames: preface and settings only',
-      'dataplane/h2-frames: settings and a client that stays silent in plaintext',
-      'dataplane/h2-frames: upper-case header name',
-      'dataplane/h2-frames: empty header name',
-      'dataplane/h2-frames: header value with a NUL',
-      'dataplane/h2-frames: connection header',
-      'dataplane/h2-frames: proxy-connection header',
-      'dataplane/h2-frames: te other than trailers',
-      'dataplane/h2-frames: pseudo header after a regular one',
-      'dataplane/h2-frames: response pseudo header',
-      'dataplane/h2-frames: no method',
-      'dataplane/h2-frames: no scheme',
-      'dataplane/h2-frames: stream id zero',
-      'dataplane/h2-frames: stream ids going down',
-      'dataplane/h2-frames: data on a stream that was never opened',
-      'dataplane/h2-frames: window update of zero',
-      'dataplane/h2-frames: frame larger than allowed',
-      'dataplane/h2-frames: bad header compression',
-      'dataplane/h2-frames: settings enable push two',
-      'dataplane/h2-frames: ping',
-      'dataplane/h2-frames: unknown frame type',
-      'dataplane/h2-frames: push promise from the client',
-      'dataplane/h2-frames: headers broken by another frame',
-      'dataplane/h2-frames: goaway from the client',
-      'dataplane/h2-frames: client resets its stream',
-      'dataplane/h2-frames: client leaves with an open stream',
-      'policy/client-leaves: gone while the upstream works, HTTP/2 client',
-      'policy/client-leaves: RST_STREAM CANCEL from the client',
-      'policy/client-leaves: RST_STREAM during an upload',
-      'policy/client-leaves: h2 upload not finished, connection closed',
-    ],
-  },
-  {
-    id: 'h2-malformed-heads',
-    envoy: 'closes the whole connection on a malformed head and logs the rule that was broken',
-    postern: 'resets the stream (RST_STREAM), or drops an illegal header field and forwards the rest',
-    why: 'nghttp2 acts before JavaScript hears of it and does not say which rule was broken',
-    pending: 'own codec',
-    calls: [
-      'dataplane/hosts-and-targets: CONNECT over h2',
-      'dataplane/hosts-and-targets: neither authority nor host over h2',
-      'dataplane/hosts-and-targets: empty authority over h2',
-      'dataplane/hosts-and-targets: empty path over h2',
-      'dataplane/hosts-and-targets: path without slash over h2',
-      'dataplane/hosts-and-targets: space in the path over h2',
-      'dataplane/upgrades: extended CONNECT over h2',
-      'dataplane/upgrades: upgrade header over h2',
-    ],
-  },
-  {
-    id: 'h1-lenient-syntax',
-    envoy: 'accepts bare LF and CR, folded lines, blanks after a chunk size and bytes after a chunk',
-    postern: 'refuses them with 400 (and HTTP/1.2 with 400 where Envoy, told to accept HTTP/1.0, serves it)',
-    why: 'llhttp, in node:http, is stricter; its insecure mode would accept NUL and CL+TE as well',
-    pending: 'own codec',
-    calls: [
-      'dataplane/bodies: chunk longer than announced',
-      'dataplane/bodies: chunk size with spaces',
-      'dataplane/http10: HTTP/1.2',
-      'dataplane/malformed-http1: bare LF line ends',
-      'dataplane/malformed-http1: bare CR in a value',
-      'dataplane/malformed-http1: folded line',
-    ],
-  },
-  {
-    id: 'h1-pipelined-answers',
-    envoy: 'closes a connection on which a third answer would wait behind two others',
-    postern: 'queues and sends them all',
-    why: 'node:http queues responses out of sight',
-    pending: 'own codec',
-    calls: ['dataplane/connections: three pipelined requests'],
-  },
-  {
-    id: 'h2-204-with-body',
-    envoy: 'sends the body of a local reply with status 204 over HTTP/2',
-    postern: 'ends the stream with the head',
-    why: 'node:http2 ends a response of status 204 with its head',
-    pending: 'own codec',
-    calls: ['policy/fault-abort: abort with 204 over h2', 'routing/direct-response: 204 with a body, h2'],
-  },
-  {
-    id: 'request-headers-timeout',
-    envoy: 'answers 408 when the head takes longer than request_headers_timeout (EDGE profile, connectionSettings)',
-    postern: 'waits; the setting is warned about (PST0213)',
-    why: 'node:http hands out a request when its head is complete, and its own timeout answers otherwise',
-    pending: 'own codec',
-    calls: [],
-  },
 ];
 
 /** Something of the API that postern reads, warns about and does not carry out. */
@@ -208,7 +106,7 @@ export interface NotEmulated {
   readonly paths: readonly string[];
 }
 
-/** Kind by kind in the order of the tables of fields, then the kinds of which nothing is carried out. */
+/** Kind by kind in the order of the tables of fields, then labels, then the kinds of which nothing is carried out. */
 export function listNotEmulated(): readonly NotEmulated[] {
   const byRow = new Map<object, { readonly entry: Omit<NotEmulated, 'paths'>; readonly paths: string[] }>();
   for (const { kind, path, status, row, note, message } of listFields()) {
@@ -227,5 +125,13 @@ export function listNotEmulated(): readonly NotEmulated[] {
   const kinds = [...KINDS_NOT_EMULATED].flatMap(([group, names]) =>
     [...names].map((name) => ({ id: `${name} (${group})`, code: KindNotEmulated.code, envoy: '', paths: [] })),
   );
-  return [...fields, ...kinds];
+  const keys = METADATA_KEYS.filter(({ status }) => status === 'not emulated').map(
+    ({ kinds: of, where, key, note }) => ({
+      id: `${of.join(', ')} metadata.${where}[${key}]`,
+      code: FieldNotEmulated.code,
+      envoy: note,
+      paths: [`metadata.${where}[${key}]`],
+    }),
+  );
+  return [...fields, ...keys, ...kinds];
 }

@@ -19,9 +19,17 @@ import { injection } from './istio/injection.js';
 import { jwtClaims } from './istio/jwt-claims.js';
 import { meshHosts } from './istio/mesh-hosts.js';
 import { ruleSubsets } from './istio/rule-subsets.js';
+import { schemaValidation } from './istio/schema-validation.js';
 import { servicePortNames } from './istio/service-port-names.js';
 import { sidecars } from './istio/sidecars.js';
 import { subsetsOfVirtualServices } from './istio/subsets-of-virtual-services.js';
+import { autoPassthroughHosts } from './own/auto-passthrough-hosts.js';
+import { certificates } from './own/certificates.js';
+import { connectionReuse } from './own/connection-reuse.js';
+import { mergedVirtualServices } from './own/merged-virtual-services.js';
+import { otherWorkloads } from './own/other-workloads.js';
+import { shadowedRoutes } from './own/shadowed-routes.js';
+import { stoodInDestinations } from './own/stood-in-destinations.js';
 
 /** Those of istioctl, under its codes. */
 export const ISTIO_ANALYZERS: readonly Analyzer[] = [
@@ -44,12 +52,21 @@ export const ISTIO_ANALYZERS: readonly Analyzer[] = [
   jwtClaims,
   meshHosts,
   ruleSubsets,
+  schemaValidation,
   servicePortNames,
   sidecars,
   subsetsOfVirtualServices,
 ];
 
 /** postern's own, under its codes: what the emulated gateway makes of the configuration. */
-export const OWN_ANALYZERS: readonly Analyzer[] = [];
+export const OWN_ANALYZERS: readonly Analyzer[] = [
+  autoPassthroughHosts,
+  certificates,
+  connectionReuse,
+  mergedVirtualServices,
+  otherWorkloads,
+  shadowedRoutes,
+  stoodInDestinations,
+];
 
 export const ANALYZERS: readonly Analyzer[] = [...ISTIO_ANALYZERS, ...OWN_ANALYZERS];

@@ -1,6 +1,8 @@
 // Exit codes of every command (those of sysexits where one fits).
 
 export const OK = 0;
+/** `diff` found differences. */
+export const DIFFERENT = 1;
 export const USAGE = 64;
 /** Input cannot be parsed, or istiod's side (schema, webhook) rejects it. */
 export const BAD_INPUT = 65;

@@ -2,6 +2,7 @@
 import { isChance, isForwarded } from '../contract/decided-facts.js';
 import { decide } from '../decide/decide.js';
 import type { Call, Decision } from '../decide/decision.js';
+import { ROOT, type SampleRequest, sampleRequests } from '../decide/sample-request.js';
 import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index.js';
 import { type Compiled, servicePorts } from '../gateway/compile.js';
 import { subsetOrName } from '../gateway/upstream-mapping.js';
@@ -12,7 +13,6 @@ import {
   TLS_INSPECTOR,
   type VirtualHost,
 } from '../xds/index.js';
-import { ROOT, type SampleRequest, sampleRequests } from './sample-request.js';
 
 /** One test, as it will be written. */
 export interface FirstTest {

@@ -3,7 +3,9 @@
 import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
+import { codesCommand } from './codes-command.js';
 import { deviationsCommand } from './deviations-command.js';
+import { diffCommand } from './diff-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
 import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
@@ -27,7 +29,9 @@ const program = new Command('postern')
   .addCommand(analyzeCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
+  .addCommand(diffCommand())
   .addCommand(certsCommand())
+  .addCommand(codesCommand())
   .addCommand(deviationsCommand())
   .addCommand(
     new Command('version').description('print the version').action(() => {

@@ -11,7 +11,6 @@ import { isInlineRequestHeader, joinCookieCrumbs, joinInlineHeaders } from '../f
 import {
   ABSOLUTE_PATH,
   CLUSTER_NOT_FOUND,
-  codecError,
   directResponse,
   escapedSlashRedirect,
   faultAbort,
@@ -73,6 +72,9 @@ export function decideRequest(
 const NO_MIRRORS: readonly RequestMirrorPolicy[] = [];
 
 /** One request on its way. The mutable fields fill as the steps are taken and are copied into whichever outcome comes. */
+/** The router counts an attempt before it writes the head for it. */
+const FIRST_ATTEMPT: OperatorFacts['state'] = { ...UNANSWERED, attemptCount: 1 };
+
 class RequestDecider {
   private readonly index: SnapshotIndex;
   private readonly manager: HttpConnectionManager;
@@ -152,9 +154,6 @@ class RequestDecider {
   /** Everything that is refused before headers are mutated and a route is looked for. */
   private checkHead(): LocalReply | undefined {
     const { facts, manager } = this;
-    if (facts.protocol === 'HTTP/1.0' && manager.http_protocol_options.accept_http_10 !== true) {
-      return codecError('low_version');
-    }
     const keepsHost = removeHopByHopHeaders(facts, this.upgrade !== undefined);
     // An absolute target names its host after `Connection: Host` has taken the header away.
     if (!keepsHost && facts.protocol !== 'HTTP/2' && facts.scheme === undefined) facts.authority = undefined;
@@ -238,7 +237,7 @@ class RequestDecider {
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
-      state: UNANSWERED,
+      state: FIRST_ATTEMPT,
       routeName: this.response.routeName,
       cluster: destination.cluster,
     };
@@ -252,8 +251,11 @@ class RequestDecider {
     }
     if (compiled.rewrite !== undefined) {
       const original = facts.path ?? '';
-      facts.path = compiled.rewrite(original);
-      if (!silent) headers.set('x-envoy-original-path', original);
+      const rewritten = compiled.rewrite(original);
+      if (rewritten !== undefined) {
+        facts.path = rewritten;
+        if (!silent) headers.set('x-envoy-original-path', original);
+      }
     }
     return {
       kind: 'forward',

@@ -303,6 +303,13 @@ t.test('health, priorities and panic', (t) => {
     { excludePriorities: new Set([0]) },
     ['far:80'],
   );
+  checkChoices(
+    'but not by a hash',
+    cluster({ lb_policy: 'RING_HASH' }),
+    [host('near:80'), far],
+    { hash: 1n, excludePriorities: new Set([0]) },
+    ['near:80'],
+  );
   checkChoices('until none is left', cluster({}), [host('near:80'), far], { excludePriorities: new Set([0, 1]) }, [
     'near:80',
   ]);
@@ -322,6 +329,15 @@ t.test('locality weights', (t) => {
   // eu keeps 1.4 × ½ of its 80: 56 against 20.
   const counts = tally(weighted, degraded, 760);
   t.same(counts, { 'eu-2': 560, 'us-1': 200 }, 'a half-dead locality gives up traffic');
+  const panicking = cluster({
+    common_lb_config: { healthy_panic_threshold: { value: 90 }, locality_weighted_lb_config: {} },
+  });
+  const unhealthy = localities.map((each) => ({ ...each, ejected: each.address !== 'us-1' }));
+  t.same(
+    tally(panicking, unhealthy, 900),
+    { 'eu-1': 300, 'eu-2': 300, 'us-1': 300 },
+    'in panic localities weigh nothing',
+  );
   t.end();
 });
 

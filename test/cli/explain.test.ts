@@ -165,3 +165,31 @@ t.test('the command', async (t) => {
     t.notMatch(ended.stderr, /^ +at /m, 'no stack trace');
   }
 });
+
+t.test('diff', async (t) => {
+  const yaml = documents(SERVICE, GATEWAY, route());
+  const folder = await folderWith({
+    'old.yaml': yaml,
+    'new.yaml': yaml.replace('shop.example.com', 'store.example.com'),
+    'bad.yaml': 'a: [',
+  });
+  const at = (name: string) => path.join(folder, name);
+  const [same, text, json, bad, missing, usage] = await Promise.all([
+    runToEnd(['diff', at('old.yaml'), at('old.yaml')]),
+    runToEnd(['diff', at('old.yaml'), at('new.yaml')]),
+    runToEnd(['diff', at('old.yaml'), at('new.yaml'), '-o', 'json']),
+    runToEnd(['diff', at('old.yaml'), at('bad.yaml')]),
+    runToEnd(['diff', at('old.yaml'), at('none.yaml')]),
+    runToEnd(['diff', at('old.yaml')]),
+  ]);
+  t.equal(same.code, 0, same.stderr);
+  t.equal(same.stdout, '');
+  t.match(same.stderr, /^0 differences in 1 connections and \d+ requests\n$/m);
+  t.equal(text.code, 1, text.stderr);
+  t.match(
+    text.stdout,
+    /^http:\/\/shop\.example\.com:8080\/: status\n {2}- 503 UH .*\(no_endpoint\) {2}\(\S+old\.yaml:\d+\)\n {2}\+ 404 NR route_not_found \(no_virtual_host\)/m,
+  );
+  t.match(JSON.parse(json.stdout), [{ aspect: 'status', subject: /./, old: /./, new: /./ }]);
+  t.same([bad.code, missing.code, usage.code], [65, 66, 64]);
+});

@@ -191,6 +191,60 @@ t.test(
   },
 );
 
+t.test('DNS: addresses of both families race', async (t) => {
+  const upstream = await startRecorder();
+  t.teardown(() => upstream.close());
+  const dead: string[] = [];
+  const rows = [
+    { name: 'a refused address is followed by the next at once', first: '127.0.0.9', wait: 0 },
+    { name: 'a silent one after 300 ms', first: '192.0.2.1', wait: 300 },
+  ];
+  for (const { name, first, wait } of rows) {
+    const time = new ManualTime();
+    const real = loopbackEnvironment(time);
+    const environment: Environment = {
+      ...real,
+      lookup: async (_, family) => [{ address: family === 4 ? first : '127.0.0.1', ttl: 60 }],
+      connect: (address, port, options) => {
+        if (address !== '192.0.2.1') return real.connect(address, port, options);
+        const silent = new net.Socket();
+        silent.once('close', () => dead.push(address));
+        return silent;
+      },
+    };
+    const config = cluster('c', {
+      type: 'LOGICAL_DNS',
+      dns_lookup_family: 'ALL',
+      load_assignment: {
+        cluster_name: 'c',
+        endpoints: [
+          {
+            locality: {},
+            lb_endpoints: [
+              {
+                endpoint: { address: { socket_address: { address: 'both.test', port_value: upstream.port } } },
+                load_balancing_weight: 1,
+              },
+            ],
+          },
+        ],
+      },
+    });
+    const manager = clusters([config], {}, environment);
+    await manager.ready?.();
+    const dialled = dial(manager, 'c');
+    if (wait > 0) time.advance(wait);
+    const outcome = await dialled;
+    t.ok(outcome instanceof net.Socket, name);
+    if (outcome instanceof net.Socket) {
+      t.equal(outcome.remoteAddress, '127.0.0.1');
+      outcome.destroy();
+    }
+    manager.close();
+  }
+  await until(() => dead.length === 1, 'the loser is closed');
+});
+
 t.test('DNS: each name is asked after its own TTL', async (t) => {
   const time = new ManualTime();
   const asked: string[] = [];

@@ -11,7 +11,10 @@ export interface Listed {
 }
 
 /** `AREA/NAME: CALL` → what is missing. Empty for the areas in STRICT_AREAS. */
-const NOT_YET: Readonly<Record<string, string>> = {};
+const NOT_YET: Readonly<Record<string, string>> = {
+  'dataplane/h2-frames: client leaves with an open stream':
+    'the recording lacks what the upstream saw within the 0.2 s; the same Envoy, asked again, forwards the request',
+};
 
 /** Computable calls that no decision without a socket can get right, each with its reason. */
 export const BEYOND_DECIDE: Readonly<Record<string, string>> = {

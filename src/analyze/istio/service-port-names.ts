@@ -66,6 +66,6 @@ function saysItsProtocol(port: Field): boolean {
   const name = appProtocol === '' ? port.get('name').text() : appProtocol;
   if (/^grpc-web/i.test(name)) return true;
   const protocol = parseProtocol(name.split('-')[0] ?? '');
-  if (protocol !== 'UnsupportedProtocol' && protocol !== 'HBONE' && protocol !== 'DoubleHBONE') return true;
+  if (protocol !== 'UnsupportedProtocol') return true;
   return WELL_KNOWN_PORTS.has(port.get('port').number());
 }

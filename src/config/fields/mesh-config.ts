@@ -134,9 +134,8 @@ const connectionSettings: OptionalType<ConnectionSettings> = message<ConnectionS
   'ConnectionSettings',
   {
     profile: emulated(enumeration('DEFAULT', 'SIDECAR', 'EDGE')),
-    // Both are in the listeners that we publish.
     listenerPerConnectionBufferLimitBytes: notEmulated(limit, 'Envoy reads no more of a client than this ahead'),
-    httpRequestHeadersTimeout: notEmulated(plainDuration, 'Envoy answers 408 when a head takes longer'),
+    httpRequestHeadersTimeout: emulated(plainDuration),
     httpIdleTimeout: emulated(plainDuration),
     httpRequestTimeout: emulated(plainDuration),
     httpStreamIdleTimeout: emulated(plainDuration),
@@ -273,6 +272,7 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
     disableEnvoyListenerLog: notEmulated(bool, 'connections that no chain fits leave no line in the access log'),
     rootNamespace: emulated(string),
     trustDomain: emulated(string),
+    trustDomainAliases: emulated(unlessEmpty(list(string))),
     connectTimeout: emulated(plainDuration),
     enableAutoMtls: emulated(present(bool)),
     defaultServiceExportTo: emulated(unlessEmpty(list(string))),
@@ -338,7 +338,6 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
       ...every(notEmulated, 'Envoy sends its access log to a service', 'enableEnvoyAccessLogService'),
       ...every(notEmulated, 'hides ServiceEntries of other namespaces', 'serviceEntryVisibility'),
       ...every(notEmulated, 'keeps the endpoints of a service within its cluster', 'serviceSettings'),
-      ...every(notEmulated, 'clients and upstreams of these trust domains are accepted too', 'trustDomainAliases'),
     },
   },
 );

@@ -1,17 +1,14 @@
 // Which codec a connection gets (spec dataplane.md §3.1): by the negotiated ALPN; without one by the first read alone.
 import type net from 'node:net';
-import { type CodecSettings, DELAYED_CLOSE } from './codec-settings.js';
-import { Http1Codecs } from './http1-codec.js';
-import { Http2Codec } from './http2-codec.js';
+import type { CodecSettings } from './codec-settings.js';
+import { serveHttp1 } from './http1/server-codec.js';
+import { Http2ServerConnection } from './http2/server-connection.js';
 import type { ServerCodec, ServerCodecListener } from './stream.js';
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 const PREFACE_START = 'PRI * HTTP/2';
 
 /** Makes the codec of each connection. */
 export class Codecs {
-  private readonly http1 = new Http1Codecs();
-
   /** `chosen` is called once, at once when ALPN says HTTP/1, else with the first bytes; never for a client that sends none. */
   serve(
     socket: net.Socket,
@@ -21,41 +18,27 @@ export class Codecs {
     chosen: (codec: ServerCodec) => void,
   ): void {
     if (alpn !== '' && alpn !== 'h2') {
-      chosen(this.http1.serve(socket, settings, listener));
+      chosen(serveHttp1(socket, settings, listener));
       return;
     }
-    let first: Buffer | undefined;
-    const take = (): ServerCodec => {
-      socket.off('readable', onReadable);
-      socket.off('close', closed);
-      socket.off('end', onEnd);
-      socket.off('error', ignore);
-      socket.unshift(first as Buffer);
-      return isHttp2(alpn, first as Buffer)
-        ? new Http2Codec(socket, settings, listener)
-        : this.http1.serve(socket, settings, listener);
-    };
     const closed = (): void => listener.onClosed();
     const onEnd = (): void => {
       socket.destroy();
     };
     const onReadable = (): void => {
-      const chunk: Buffer | null = socket.read();
-      if (chunk === null) return;
-      first = first === undefined ? chunk : Buffer.concat([first, chunk]);
-      if (!isHttp2(alpn, first)) {
-        chosen(take());
-        return;
-      }
-      const seen = Math.min(first.length, PREFACE.length);
-      if (first.compare(PREFACE, 0, seen, 0, seen) !== 0) {
-        // Not a byte is said; what still comes is dropped until the delayed close.
-        socket.off('readable', onReadable);
-        socket.resume();
-        const timer = settings.environment.setTimer(DELAYED_CLOSE, () => socket.destroySoon());
-        socket.once('close', () => timer.cancel());
-      } else if (seen === PREFACE.length) {
-        chosen(take());
+      const first: Buffer | null = socket.read();
+      if (first === null) return;
+      socket.off('readable', onReadable);
+      socket.off('close', closed);
+      socket.off('end', onEnd);
+      socket.off('error', ignore);
+      if (isHttp2(alpn, first)) {
+        const codec = new Http2ServerConnection(socket, settings, listener);
+        chosen(codec);
+        codec.start(first);
+      } else {
+        socket.unshift(first);
+        chosen(serveHttp1(socket, settings, listener));
       }
     };
     socket.on('readable', onReadable);

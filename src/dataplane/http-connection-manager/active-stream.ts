@@ -1,6 +1,5 @@
 // The life of one request (spec dataplane.md §3.2, §4.1): facts, decision, injected delay, then a local reply or the
 // router; response headers on their way out; one log line at the end, whatever happened.
-import type { Readable } from 'node:stream';
 import type { RequestDecision, RequestFacts, RequestForward } from '../../decide/request-decision.js';
 import { INVALID_BASE64 } from '../../filters/grpc-web.js';
 import { HeaderMap } from '../../filters/header-map.js';
@@ -9,7 +8,7 @@ import type { StreamState } from '../../filters/operators.js';
 import { renderLocalReply } from '../../filters/render-local-reply.js';
 import { applyResponseRules, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
 import type { ResponseFlag } from '../../xds/index.js';
-import type { ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
+import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
 import type { RunningSnapshot } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
 import type { Downstream, Forwarding } from '../router/exchange.js';
@@ -129,7 +128,7 @@ export class ActiveStream implements ServerStreamListener {
   /** The client's side, as the router sees it. */
   private downstreamOf(decision: RequestForward): Downstream {
     const { stream, facts, info } = this;
-    const body: Readable = stream.body;
+    const body: ByteSource = stream.body;
     return {
       facts,
       decision,
@@ -263,7 +262,9 @@ export class ActiveStream implements ServerStreamListener {
 
   /** Envoy answers these while it reads the head, even if the body came with it (spec dataplane.md §3.4). */
   private isDecidedOnHead(reply: LocalReply): boolean {
-    if (this.decision?.kind === 'reply') return true;
+    // After an injected delay the body has been read.
+    if (this.decision === undefined || this.decision.delay > 0) return false;
+    if (this.decision.kind === 'reply') return true;
     return this.info.attemptCount <= 1 && (reply.flag === 'UH' || reply.flag === 'NC' || reply.flag === 'UO');
   }
 
@@ -332,18 +333,6 @@ export class ActiveStream implements ServerStreamListener {
     const { cluster = '' } = decision;
     info.upstreamCluster = this.running.index.clusters.has(cluster) ? cluster : '';
     info.routeName = decision.route?.name ?? '';
-    if (decision.kind === 'reply' && decision.reply.fromCodec === true) {
-      // The codec's refusals are logged before there is a request (spec dataplane.md §3.2: 426).
-      info.protocol = 'HTTP/1.1';
-      info.method = '';
-      info.path = '';
-      info.authority = '';
-      info.forwardedFor = '';
-      info.userAgent = '';
-      info.requestId = '';
-      info.upstreamPath = '';
-      info.requestHeaders = [];
-    }
   }
 
   private stop(): void {

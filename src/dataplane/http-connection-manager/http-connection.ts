@@ -58,6 +58,10 @@ export class HttpConnection implements ServerCodecListener {
     downstream.onDrain(() => this.codec?.drain());
   }
 
+  onRequestBegun(): void {
+    this.idleTimer?.cancel();
+  }
+
   onStream(stream: ServerStream): void {
     this.idleTimer?.cancel();
     this.requests++;
@@ -76,7 +80,7 @@ export class HttpConnection implements ServerCodecListener {
     info.protocol = this.codec?.protocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1';
     info.status = refusal.status;
     info.details = refusal.details;
-    info.setFlag(refusal.flag);
+    if (refusal.flag !== undefined) info.setFlag(refusal.flag);
     info.bytesSent = refusal.bodyBytes;
     this.stats.protocolError(info);
     this.finish(info);

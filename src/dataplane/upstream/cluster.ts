@@ -32,11 +32,14 @@ import type { TransportSockets } from './upstream-transport-socket.js';
 /** Istio writes one; Envoy's default where it is missing. */
 const DEFAULT_CONNECT_TIMEOUT = 5000;
 
+const NO_ADDRESSES: readonly string[] = [];
+
 /** A host with its counts; it outlives reloads that leave its cluster, address and locality as they are. */
 export class HostState implements Host {
   endpoint: Endpoint;
   /** Changes where a name stands for one host (LOGICAL_DNS, dynamic forward proxy): the address of the latest answer. */
   address: string;
+  alternatives: readonly string[] = NO_ADDRESSES;
   readonly counters: HostCounters;
   activeRequests = 0;
   activeConnections = 0;
@@ -157,9 +160,12 @@ export class ClusterState implements UpstreamCluster, Dialler {
     this.sockets = sockets;
   }
 
-  /** Latest answer of LOGICAL_DNS: new connections go there, and the log shows it. */
-  setResolved(address: string): void {
-    for (const host of this.current) host.address = address;
+  /** Latest answer of LOGICAL_DNS: new connections go there, and the log shows it; `alternatives` if it cannot be had. */
+  setResolved(address: string, alternatives: readonly string[] = NO_ADDRESSES): void {
+    for (const host of this.current) {
+      host.address = address;
+      host.alternatives = alternatives;
+    }
   }
 
   chooseHost(selection: HostSelection): Host | undefined {
@@ -243,8 +249,13 @@ export class ClusterState implements UpstreamCluster, Dialler {
   // What follows is for ConnectAttempt, the Dialler.
 
   /** @internal */
-  dial(host: Host, options: UpstreamConnectOptions, isTls: boolean): net.Socket {
-    const { address, port } = parseHostAddress(host.address);
+  alternatives(host: Host): readonly string[] {
+    return host instanceof HostState ? host.alternatives : NO_ADDRESSES;
+  }
+
+  /** @internal */
+  dial(hostAddress: string, options: UpstreamConnectOptions, isTls: boolean): net.Socket {
+    const { address, port } = parseHostAddress(hostAddress);
     const onread = isTls || options.onread === undefined ? {} : { onread: options.onread };
     return this.environment.connect(address, port, {
       allowHalfOpen: true,

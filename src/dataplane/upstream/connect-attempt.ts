@@ -14,7 +14,9 @@ export interface Dialler {
   readonly connectTimeoutMs: number;
   /** Of the name that a dynamic forward proxy goes to. */
   readonly addressFamily: 4 | 6;
-  dial(host: Host, options: UpstreamConnectOptions, isTls: boolean): net.Socket;
+  /** Further addresses of the host's name, to be tried when the first is slow or fails. */
+  alternatives(host: Host): readonly string[];
+  dial(address: string, options: UpstreamConnectOptions, isTls: boolean): net.Socket;
   /** SNI and name check of a request: HTTP clusters only, and only where Istio switched them on. */
   requestNames(options: UpstreamConnectOptions): { serverName: string; checkName: string };
   /** The host of a dynamic forward proxy is a name until its first connection. */
@@ -22,6 +24,9 @@ export interface Dialler {
   countConnected(host: Host, socket: net.Socket): void;
   countFailure(host: Host, isTimeout: boolean): void;
 }
+
+/** Milliseconds after which the next address of a name is tried beside the one before (RFC 8305, Envoy's value). */
+const NEXT_ADDRESS_AFTER = 300;
 
 /** One dial, from TCP to the end of the transport socket's handshake, under the cluster's connect timeout. */
 export class ConnectAttempt {
@@ -31,7 +36,10 @@ export class ConnectAttempt {
   private readonly callbacks: ConnectCallbacks;
   private readonly transport: UpstreamTransport;
   private readonly environment: Environment;
-  private socket: net.Socket | undefined = undefined;
+  /** The one that is dialled, or several in a race. */
+  private readonly sockets = new Set<net.Socket>();
+  private readonly waiting: string[] = [];
+  private next: Timer | undefined = undefined;
   private timer: Timer | undefined = undefined;
   private over = false;
 
@@ -57,7 +65,10 @@ export class ConnectAttempt {
     });
     const { address, port } = parseHostAddress(this.host.address);
     if (port !== 0 && net.isIP(address) === 0) this.resolve(address, port);
-    else this.dial();
+    else {
+      this.waiting.push(...this.cluster.alternatives(this.host));
+      this.dial(this.host.address);
+    }
     return { cancel: () => this.cancel() };
   }
 
@@ -70,25 +81,45 @@ export class ConnectAttempt {
           this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' });
           return;
         }
-        this.cluster.resolved(this.host, renderSocketAddress(record.address, port));
-        this.dial();
+        const resolved = renderSocketAddress(record.address, port);
+        this.cluster.resolved(this.host, resolved);
+        this.dial(resolved);
       },
       () => this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' }),
     );
   }
 
-  private dial(): void {
-    const socket = this.cluster.dial(this.host, this.options, this.transport.tls !== undefined);
-    this.socket = socket;
-    socket.on('error', (error) => {
-      this.fail({ reason: 'remote_connection_failure', transportFailure: connectErrorText(error, this.host.address) });
-    });
-    socket.once('close', () => this.fail({ reason: 'remote_connection_failure', transportFailure: '' }));
+  private dial(address: string): void {
+    const socket = this.cluster.dial(address, this.options, this.transport.tls !== undefined);
+    this.sockets.add(socket);
+    socket.on('error', (error) => this.lost(socket, connectErrorText(error, address)));
+    socket.once('close', () => this.lost(socket, ''));
     socket.once('connect', () => this.connected(socket));
+    if (this.waiting.length > 0) {
+      this.next = this.environment.setTimer(NEXT_ADDRESS_AFTER, () => this.dialNext());
+    }
+  }
+
+  private dialNext(): boolean {
+    const address = this.waiting.shift();
+    if (this.over || address === undefined) return false;
+    this.next?.cancel();
+    this.dial(address);
+    return true;
+  }
+
+  // The last of several addresses decides what is said of the failure.
+  private lost(socket: net.Socket, text: string): void {
+    if (!this.sockets.delete(socket) || this.over) return;
+    if (this.dialNext() || this.sockets.size > 0) return;
+    this.fail({ reason: 'remote_connection_failure', transportFailure: text });
   }
 
   private connected(socket: net.Socket): void {
     if (this.over) return;
+    this.next?.cancel();
+    this.waiting.length = 0;
+    for (const other of this.sockets) if (other !== socket) this.drop(other);
     const { proxyProtocol, tls: context } = this.transport;
     if (proxyProtocol !== undefined) socket.write(renderProxyHeader(proxyProtocol, this.options.downstream));
     if (context === undefined || context === 'notReady') {
@@ -120,8 +151,7 @@ export class ConnectAttempt {
   private fail(failure: ConnectFailure): void {
     if (this.over) return;
     this.over = true;
-    this.timer?.cancel();
-    this.socket?.destroy();
+    this.end();
     this.cluster.countFailure(this.host, failure.reason === 'connection_timeout');
     this.callbacks.failed(failure);
   }
@@ -129,8 +159,18 @@ export class ConnectAttempt {
   private cancel(): void {
     if (this.over) return;
     this.over = true;
+    this.end();
+  }
+
+  private end(): void {
     this.timer?.cancel();
-    this.socket?.destroy();
+    this.next?.cancel();
+    for (const socket of this.sockets) this.drop(socket);
+  }
+
+  private drop(socket: net.Socket): void {
+    this.sockets.delete(socket);
+    socket.destroy();
   }
 }
 

@@ -1,5 +1,5 @@
 // HTTP/1.1 of the client: a head written as it was asked for, and the response parser of our upstream side.
-import { Http1ResponseParser } from '../../dataplane/upstream/http1-response-parser.js';
+import { Http1ResponseParser } from '../../dataplane/codec/http1/response-parser.js';
 import type { ClientConnection } from './client-connection.js';
 import type { ClientRequest, ClientResponse, Exchanges, HeaderLines } from './exchange.js';
 

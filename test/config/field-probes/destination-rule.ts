@@ -101,9 +101,10 @@ function locality(
   setting: string,
   want: unknown,
   more = 'outlierDetection: {}',
+  name = 'localityLbSetting',
 ): readonly Probe[] {
   const names = typeof fields === 'string' ? [fields] : fields;
-  const policies = `loadBalancer: {localityLbSetting: ${setting}}\n${more}`;
+  const policies = `loadBalancer: {${name}: ${setting}}\n${more}`;
   const look = (made: Made): unknown =>
     made
       .endpoints()
@@ -112,7 +113,7 @@ function locality(
   const probes: Probe[] = PLACES.flatMap(({ path, around, cluster }) =>
     formsOf(policies).map(({ inside, yaml }) => ({
       kind: 'DestinationRule' as const,
-      paths: names.map((name) => `${path}.trafficPolicy.${inside}loadBalancer.localityLbSetting${name}`),
+      paths: names.map((field) => `${path}.trafficPolicy.${inside}loadBalancer.${name}${field}`),
       yaml: `${LOCALITIES}${rule(`host: spread.example\n${around(yaml)}`)}`,
       cluster: cluster.replace('web.apps.svc.cluster.local', 'spread.example'),
       look,
@@ -124,14 +125,19 @@ function locality(
     ...probes,
     {
       kind: 'MeshConfig',
-      paths: names.map((name) => `localityLbSetting${name}`),
+      paths: names.map((field) => `${name}${field}`),
       yaml: `${LOCALITIES}${more === '' ? '' : rule(`host: spread.example\ntrafficPolicy: {${more}}`)}`,
-      mesh: `localityLbSetting: ${setting}`,
+      mesh: `${name}: ${setting}`,
       cluster: 'outbound|80||spread.example',
       look,
       want,
     },
   ];
+}
+
+/** Zone awareness: priorities by region, without outlier detection; it goes over the setting of localities. */
+function zones(fields: string | readonly string[], setting: string, want: unknown): readonly Probe[] {
+  return locality(fields, setting, want, '', 'zoneAwareLbSetting');
 }
 
 /** Policies as they are, and as those of port 80. */
@@ -333,6 +339,53 @@ export const destinationRuleProbes: readonly Probe[] = [
     ['10.1.0.3:80', 0, undefined],
   ]),
 
+  ...policy(
+    [
+      'loadBalancer.warmup',
+      'loadBalancer.warmup.duration',
+      'loadBalancer.warmup.minimumPercent',
+      'loadBalancer.warmup.aggression',
+    ],
+    'loadBalancer: {warmup: {duration: 30s, minimumPercent: 20, aggression: 2}}',
+    cluster,
+    {
+      least_request_lb_config: {
+        slow_start_config: {
+          slow_start_window: '30s',
+          min_weight_percent: { value: 20 },
+          aggression: { default_value: 2 },
+        },
+      },
+    },
+  ),
+  ...policy(
+    'loadBalancer.warmupDurationSecs',
+    'loadBalancer: {simple: ROUND_ROBIN, warmupDurationSecs: 40s}',
+    cluster,
+    {
+      round_robin_lb_config: { slow_start_config: { slow_start_window: '40s', min_weight_percent: undefined } },
+    },
+  ),
+  ...zones('.enabled', '{enabled: false}', [
+    ['10.1.0.1:80', 0, undefined],
+    ['10.1.0.2:80', 0, undefined],
+    ['10.1.0.3:80', 0, undefined],
+  ]),
+  ...zones(
+    ['', '.failover', '.failover[].from', '.failover[].to'],
+    '{enabled: true, failover: [{from: us, to: eu}, {from: eu, to: asia}]}',
+    [
+      ['10.1.0.1:80', 0, undefined],
+      ['10.1.0.2:80', 2, undefined],
+      ['10.1.0.3:80', 1, undefined],
+    ],
+  ),
+  ...zones('.failoverPriority', '{enabled: true, failoverPriority: [tier=silver]}', [
+    ['10.1.0.1:80', 1, undefined],
+    ['10.1.0.2:80', 0, undefined],
+    ['10.1.0.3:80', 2, undefined],
+  ]),
+
   // Connection pools and circuit breakers (§9).
   ...policy(
     ['connectionPool', 'connectionPool.tcp', 'connectionPool.tcp.maxConnections'],
@@ -348,6 +401,32 @@ export const destinationRuleProbes: readonly Probe[] = [
     'connectionPool: {tcp: {tcpKeepalive: {time: 90s}}}',
     cluster,
     { upstream_connection_options: { tcp_keepalive: { keepalive_time: 90 } } },
+  ),
+  ...policy('connectionPool.tcp.maxConnectionDuration', 'connectionPool: {tcp: {maxConnectionDuration: 90s}}', http, {
+    common_http_protocol_options: { max_connection_duration: '90s' },
+  }),
+  ...policy(
+    [
+      'connectionPool.http.http2KeepAlive',
+      'connectionPool.http.http2KeepAlive.interval',
+      'connectionPool.http.http2KeepAlive.timeout',
+    ],
+    'connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 30s, timeout: 5s}}}',
+    http,
+    {
+      explicit_http_config: {
+        http2_protocol_options: { connection_keepalive: { interval: '30s', timeout: '5s' } },
+      },
+    },
+  ),
+  ...policy('retryBudget.budgetInterval', 'retryBudget: {budgetInterval: 10s}', thresholds, {
+    retry_budget: { budget_interval: '10s' },
+  }),
+  ...policy(
+    'outlierDetection.outlierDetectionHttpErrorCodes',
+    'outlierDetection: {outlierDetectionHttpErrorCodes: [404, 429]}',
+    (made) => JSON.stringify(http(made)).match(/"exact":"\d+"/g),
+    ['"exact":"404"', '"exact":"429"'],
   ),
   ...policy('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', http, {
     common_http_protocol_options: { idle_timeout: '5s' },
@@ -496,6 +575,9 @@ export const destinationRuleProbes: readonly Probe[] = [
 
   // What a TCP proxy takes from the rule of its first destination (§8.3, §1.4).
   tcp('connectionPool.tcp.idleTimeout', 'connectionPool: {tcp: {idleTimeout: 5s}}', { idle_timeout: '5s' }),
+  tcp('connectionPool.tcp.maxConnectionDuration', 'connectionPool: {tcp: {maxConnectionDuration: 90s}}', {
+    max_downstream_connection_duration: '90s',
+  }),
   tcp('loadBalancer.consistentHash.useSourceIp', 'loadBalancer: {consistentHash: {useSourceIp: true}}', {
     hash_policy: [{ source_ip: {} }],
   }),

@@ -109,7 +109,11 @@ export class Made {
     const meshConfig = mesh === undefined ? undefined : { file: 'mesh.yaml', text: mesh, named: true };
     const loaded = loadConfig([{ file: 'probe.yaml', text: yaml, named: true }], { meshConfig });
     const diagnostics: Diagnostic[] = [...loaded.diagnostics];
-    const proxy = { ...GATEWAY_PROXY, locality: { region: 'eu', zone: 'eu-1', subZone: 'r1' } };
+    const proxy = {
+      ...GATEWAY_PROXY,
+      locality: { region: 'eu', zone: 'eu-1', subZone: 'r1' },
+      metadata: { NODE_NAME: 'node-1' },
+    };
     this.context = buildPushContext(loaded.store, proxy, {
       workloadCertificates: { certificateChain: '', privateKey: '', root: '' },
     });

@@ -36,6 +36,12 @@ function entryProbe(
 }
 
 const RULE_OF_V2 = object('DestinationRule', 'rule', `host: ${HOST}\nsubsets: [{name: v2, labels: {version: v2}}]`);
+const RULE_OF_NEAR = object(
+  'DestinationRule',
+  'rule',
+  `host: ${HOST}\nsubsets: [{name: near, labels: {topology.istio.io/network: near}}]`,
+);
+const NEAR = `outbound|80|near|${HOST}`;
 const SUBSET = `outbound|80|v2|${HOST}`;
 const cluster = (made: Made): unknown => made.cluster(CLUSTER);
 const names = (made: Made): unknown =>
@@ -138,6 +144,10 @@ export const serviceEntryProbes: readonly Probe[] = [
   ]),
   probe('spec.endpoints[].weight', endpoint(', weight: 7'), endpoints, [{ weight: 7 }]),
   probe('spec.endpoints[].serviceAccount', endpoint(', serviceAccount: shop'), endpoints, [{ tlsMode: 'istio' }]),
+  // §5.3: the labels of an endpoint say in which network it is.
+  probe('spec.endpoints[].network', endpoint(', network: near', RULE_OF_NEAR), (made) => made.addresses(NEAR), [
+    '10.1.0.1:80',
+  ]),
 ];
 
 export const workloadEntryProbes: readonly Probe[] = [
@@ -172,5 +182,11 @@ export const workloadEntryProbes: readonly Probe[] = [
     workload('address: 10.1.0.1\nlabels: {app: ext}\nserviceAccount: shop'),
     endpoints,
     [{ tlsMode: 'istio' }],
+  ),
+  entryProbe(
+    'spec.network',
+    workload('address: 10.1.0.1\nlabels: {app: ext}\nnetwork: near') + RULE_OF_NEAR,
+    (made) => made.addresses(NEAR),
+    ['10.1.0.1:80'],
   ),
 ];

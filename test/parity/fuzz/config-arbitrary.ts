@@ -278,7 +278,7 @@ const action: fc.Arbitrary<Resource> = fc.oneof(
     arbitrary: record({
       route,
       rewrite: rarely(rewrite, 3),
-      timeout: rarely(one(['0.2s', '0s', '5s']), 4),
+      timeout: rarely(one(['0.2s', '5s']), 4),
       retries: rarely(retries, 3),
       mirrors: rarely(
         fc
@@ -314,7 +314,7 @@ const rule: fc.Arbitrary<Resource> = fc
   });
 
 const virtualService: fc.Arbitrary<Resource> = record({
-  hosts: fc.uniqueArray(one(HOSTS), { minLength: 1, maxLength: 3 }),
+  hosts: fc.uniqueArray(one([...HOSTS, '*', '*.shop.test', 'shop.test']), { minLength: 1, maxLength: 3 }),
   gateways: one([['istio-system/edge'], ['istio-system/edge', 'mesh']]),
   http: fc.array(rule, { minLength: 1, maxLength: 6 }),
 });
@@ -322,7 +322,7 @@ const virtualService: fc.Arbitrary<Resource> = record({
 const server: fc.Arbitrary<Resource> = fc
   .tuple(
     one(['SIMPLE', 'SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL']),
-    fc.uniqueArray(one(HOSTS), { minLength: 1, maxLength: 2 }),
+    fc.uniqueArray(one([...HOSTS, '*', '*', '*']), { minLength: 1, maxLength: 2 }),
     rarely(one(['TLSV1_2', 'TLSV1_3']), 5),
   )
   .map(([mode, hosts, version]) => ({
@@ -339,11 +339,11 @@ const gateway: fc.Arbitrary<Resource> = fc
     fc.uniqueArray(one(HOSTS), { minLength: 1, maxLength: 3 }),
     rarely(fc.constant(true), 8),
     fc.uniqueArray(server, {
-      minLength: 0,
+      minLength: 1,
       maxLength: 3,
       selector: ({ hosts }) => JSON.stringify(hosts),
     }),
-    fc.boolean(),
+    fc.nat({ max: 3 }),
   )
   .map(([hosts, redirects, servers, open]) => ({
     apiVersion: 'networking.istio.io/v1',
@@ -354,7 +354,7 @@ const gateway: fc.Arbitrary<Resource> = fc
       servers: [
         {
           port: { number: 80, name: 'http', protocol: 'HTTP' },
-          hosts: open ? ['*'] : hosts,
+          hosts: open > 0 ? ['*'] : hosts,
           ...(redirects === true ? { tls: { httpsRedirect: true } } : {}),
         },
         ...servers.map((one, index) => ({ port: { number: 443, name: `https-${index}`, protocol: 'HTTPS' }, ...one })),

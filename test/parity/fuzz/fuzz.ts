@@ -9,7 +9,7 @@ import { type FuzzConfig, fuzzConfig } from './config-arbitrary.js';
 import { explain } from './explained.js';
 import { type Inbox, Pair, type Verdict } from './pair.js';
 import { reduce } from './reduce.js';
-import { renderConfig, startUpstreams, upstreamSpecs } from './world.js';
+import { renderConfig, startUpstreams } from './world.js';
 
 export interface FuzzOptions {
   readonly binary: string;
@@ -172,7 +172,7 @@ async function makeSmall(options: FuzzOptions, round: Round, call: CallSpec, ver
       const started = await Pair.start(options.binary, renderConfig(candidate.config, round.lane), round.inbox);
       if (started.kind !== 'running') return false;
       try {
-        const again = await started.pair.call(candidate.call);
+        const again = await started.pair.call(candidate.call, 1);
         const stays = again.differences.some(({ level, path }) => level === first.level && path === first.path);
         if (stays) last = again;
         return stays;
@@ -194,16 +194,18 @@ async function makeSmall(options: FuzzOptions, round: Round, call: CallSpec, ver
 }
 
 function render(config: FuzzConfig, call: CallSpec, verdict: Verdict, lane: number): string {
+  const { log, upstream, response, responses, tcp, tls } = verdict.envoy;
   return [
     '# istio.yaml (with the services of test/parity/fuzz/world.ts)',
-    config.routing.map((one) => stringify(one, { flowCollectionPadding: true, collectionStyle: 'any' })).join('---\n'),
-    '# case.yaml',
-    stringify({ about: 'found by fuzzing', upstreams: upstreamSpecs(lane), calls: [call] }),
+    config.routing.map((one) => stringify(one, { aliasDuplicateObjects: false })).join('---\n'),
+    `# case.yaml (upstreams of lane ${lane})`,
+    stringify({ about: 'found by fuzzing', calls: [call] }),
     '# differences',
     ...verdict.differences.map(
       ({ level, path, recorded, replayed }) =>
         `#   ${level} ${path}: Envoy ${JSON.stringify(recorded)}, postern ${JSON.stringify(replayed)}`,
     ),
+    `# Envoy: ${JSON.stringify({ response: response ?? responses ?? tcp ?? tls, log, upstream: upstream?.length })}`,
   ].join('\n');
 }
 
