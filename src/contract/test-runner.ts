@@ -104,7 +104,8 @@ export class TestRunner {
         judgement = { failures: [], unjudged, judged: 0 };
       }
       const { split } = step.expect;
-      const wrong = split === undefined ? [] : judgeWeights(split, decided.decision, subsetOrName);
+      const wrong =
+        split === undefined ? [] : judgeWeights(split, decided.decision, (cluster) => this.splitName(cluster));
       judged += judgement.judged + (split === undefined ? 0 : 1);
       results.push(
         this.withTrail(step, decided.call, {
@@ -117,6 +118,11 @@ export class TestRunner {
       );
     }
     return { steps: results, judged };
+  }
+
+  /** A cluster that is not there answers 503, whatever its subset is called. */
+  private splitName(cluster: string): string {
+    return this.gateway.index.clusters.has(cluster) ? subsetOrName(cluster) : `${cluster} (no such cluster)`;
   }
 
   private async runShared(steps: readonly Step[]): Promise<TestRun> {
