@@ -7,6 +7,7 @@ import { createDiagnostic, type Diagnostic, type MessageType, type Severity } fr
 import type { AnalysisContext, Analyzer, FindingDetails, GatewayView, Parameters } from './analyzer.js';
 import { ANALYZERS } from './analyzers.js';
 import { Field } from './field.js';
+import { isSaidAgain } from './istio/schema-validation.js';
 import { isSystemNamespace } from './istio/system-namespaces.js';
 import { type AssumedGateway, indexObjects, isAssumed } from './object-index.js';
 import { withoutRestated } from './restated.js';
@@ -51,13 +52,16 @@ interface Finding {
 /** Analyzes what was loaded. Pure; user input never throws. */
 export function analyzeConfig(load: LoadResult, options: AnalyzeOptions): Analysis {
   const findings = runAnalyzers(load, options);
-  const others = [...load.diagnostics, ...(options.others ?? [])];
+  const byName = new Map(load.objects.map((object) => [object.resource, object]));
+  const others = [
+    ...load.diagnostics.filter(({ code, origin }) => !isSaidAgain(code, byName.get(origin?.resource ?? ''))),
+    ...(options.others ?? []),
+  ];
   for (const diagnostic of withoutRestated(
     others,
     findings.map((found) => found.diagnostic),
   ))
     findings.push(placedFinding(diagnostic));
-  const byName = new Map(load.objects.map((object) => [object.resource, object]));
   const diagnostics: Diagnostic[] = [];
   let hidden = 0;
   let suppressed = 0;

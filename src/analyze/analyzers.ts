@@ -19,6 +19,7 @@ import { injection } from './istio/injection.js';
 import { jwtClaims } from './istio/jwt-claims.js';
 import { meshHosts } from './istio/mesh-hosts.js';
 import { ruleSubsets } from './istio/rule-subsets.js';
+import { schemaValidation } from './istio/schema-validation.js';
 import { servicePortNames } from './istio/service-port-names.js';
 import { sidecars } from './istio/sidecars.js';
 import { subsetsOfVirtualServices } from './istio/subsets-of-virtual-services.js';
@@ -51,6 +52,7 @@ export const ISTIO_ANALYZERS: readonly Analyzer[] = [
   jwtClaims,
   meshHosts,
   ruleSubsets,
+  schemaValidation,
   servicePortNames,
   sidecars,
   subsetsOfVirtualServices,

@@ -1,5 +1,7 @@
 // Destinations of VirtualServices lead to services, and to one of their ports. Spec validation.md §11 IST0101 host,
 // mirror host, host:port; IST0112; IST0140. Istio: virtualservice/destinationhosts.go.
+
+import { goList, goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import {
   IngressRouteRulesNotAffected,
@@ -8,7 +10,6 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer, FindingDetails } from '../analyzer.js';
 import { Field } from '../field.js';
-import { printList, quote } from '../go-text.js';
 import { fullName } from '../selector.js';
 import { type AnalyzedService, serviceLookup } from './destination-lookup.js';
 import { type AnalyzedDestination, mirrorDestinations, routeDestinations } from './virtual-service-destinations.js';
@@ -37,7 +38,7 @@ function reportMissing(context: AnalysisContext, found: AnalyzedDestination): vo
   context.report(
     ReferencedResourceNotFound,
     found.destination.get('host'),
-    { reftype: found.isMirror ? 'mirror host' : 'host', refval: quote(found.host) },
+    { reftype: found.isMirror ? 'mirror host' : 'host', refval: goQuote(found.host) },
     printed(found),
   );
 }
@@ -49,7 +50,7 @@ function checkPort(context: AnalysisContext, found: AnalyzedDestination, service
     context.report(
       VirtualServiceDestinationPortSelectorRequired,
       found.destination.get('host'),
-      { host: quote(found.host), ports: printList(service.ports) },
+      { host: goQuote(found.host), ports: goList(service.ports.map(String)) },
       printed(found),
     );
     return;
@@ -59,7 +60,7 @@ function checkPort(context: AnalysisContext, found: AnalyzedDestination, service
   context.report(
     ReferencedResourceNotFound,
     port.get('number'),
-    { reftype: 'host:port', refval: quote(`${found.host}:${number}`) },
+    { reftype: 'host:port', refval: goQuote(`${found.host}:${number}`) },
     printed(found),
   );
 }

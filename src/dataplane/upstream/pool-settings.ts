@@ -1,5 +1,11 @@
 // Pool limits of a cluster, read once from Envoy's HttpProtocolOptions (spec destinations.md §1.4, §9.3).
-import { type Cluster, HTTP_PROTOCOL_OPTIONS, type Http2ProtocolOptions, parseDuration } from '../../xds/index.js';
+import {
+  type Cluster,
+  HTTP_PROTOCOL_OPTIONS,
+  type Http2ProtocolOptions,
+  parseDuration,
+  UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET,
+} from '../../xds/index.js';
 
 /** Envoy's default: connections idle for an hour are closed. */
 const DEFAULT_IDLE_TIMEOUT = 3_600_000;
@@ -16,6 +22,8 @@ export interface PoolSettings {
   readonly maxConcurrentStreams: number;
   /** PING frames on HTTP/2 connections, milliseconds; `undefined` = none. */
   readonly keepAlive: { readonly interval: number; readonly timeout: number } | undefined;
+  /** A PROXY header names the client, so that connections are not shared between clients. */
+  readonly sendsProxyHeader: boolean;
   /** True when the TLS server name or the checked name is the request's authority, so that pools differ by it. */
   readonly namedByRequest: boolean;
 }
@@ -35,6 +43,10 @@ export function readPoolSettings(cluster: Cluster): PoolSettings {
     maxRequestsPerConnection: common?.max_requests_per_connection || Number.POSITIVE_INFINITY,
     maxConcurrentStreams: http2?.max_concurrent_streams || Number.POSITIVE_INFINITY,
     keepAlive: keepAliveOf(http2),
+    sendsProxyHeader: [
+      cluster.transport_socket,
+      ...(cluster.transport_socket_matches ?? []).map(({ transport_socket }) => transport_socket),
+    ].some((socket) => socket?.name === UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET),
     namedByRequest: names?.auto_sni === true || names?.auto_san_validation === true,
   };
 }
