@@ -1,6 +1,8 @@
 // Where postern differs from Istio and Envoy and says so: the lists behind `postern deviations`. The first is written
 // here; its entries name the recorded calls that show them, and the golden replay fails when one of those agrees after
 // all. The second, of what is read and not carried out, is taken from the decoder's own rows.
+
+import { METADATA_KEYS } from './config/fields/metadata-keys.js';
 import { listFields } from './config/fields.js';
 import { KINDS_NOT_EMULATED } from './config/known-kinds.js';
 import { FieldNotEmulated, KindNotEmulated } from './diagnostics/catalogue.js';
@@ -45,13 +47,6 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
   {
-    id: 'blocked-upload',
-    envoy: 'notices that a client has left while its upload waits for an upstream that does not read',
-    postern: 'notices it when the upstream moves again (HTTP/1.1; HTTP/2 clients are noticed at once)',
-    why: 'a paused net.Socket tells neither FIN nor RST',
-    calls: [],
-  },
-  {
     id: 'openssl-algorithms',
     envoy: 'BoringSSL: X25519MLKEM768, X25519Kyber768Draft00 and DES-CBC3-SHA are there when configured',
     postern: 'leaves out what the OpenSSL of this Node lacks and warns (PST0215)',
@@ -83,6 +78,14 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
   {
+    id: 'h2-upstream-garbage',
+    envoy:
+      'answers 502 (UPE, protocol_error) when an upstream that was spoken to over HTTP/2 sends bytes that are none',
+    postern: 'answers 503 (UC, connection_termination)',
+    why: 'nghttp2, in node:http2, ends such a session with a GOAWAY of its own and node:http2 says nothing of the reason',
+    calls: [],
+  },
+  {
     id: 'tls12-renegotiation',
     envoy: 'refuses a renegotiation with a fatal alert no_renegotiation',
     postern: 'refuses it with the same alert as a warning, and closes',
@@ -95,37 +98,6 @@ export const deviations: readonly Deviation[] = [
       'answers rare faults of a ClientHello with an alert of its own choice (a key share outside supported_groups: HelloRetryRequest; a second hello in TLS 1.2: 10; an odd supported_versions list: 109; secp256k1 only: 50) and ignores max_fragment_length',
     postern: 'gives the alert of OpenSSL (47, 70, 70, 47) and echoes max_fragment_length',
     why: 'the handshake is OpenSSL’s once the chain is chosen',
-    calls: [],
-  },
-  {
-    id: 'h1-lenient-syntax',
-    envoy: 'accepts bare LF and CR, folded lines, blanks after a chunk size and bytes after a chunk',
-    postern: 'refuses them with 400 (and HTTP/1.2 with 400 where Envoy, told to accept HTTP/1.0, serves it)',
-    why: 'llhttp, in node:http, is stricter; its insecure mode would accept NUL and CL+TE as well',
-    pending: 'own codec',
-    calls: [
-      'dataplane/bodies: chunk longer than announced',
-      'dataplane/bodies: chunk size with spaces',
-      'dataplane/http10: HTTP/1.2',
-      'dataplane/malformed-http1: bare LF line ends',
-      'dataplane/malformed-http1: bare CR in a value',
-      'dataplane/malformed-http1: folded line',
-    ],
-  },
-  {
-    id: 'h1-pipelined-answers',
-    envoy: 'closes a connection on which a third answer would wait behind two others',
-    postern: 'queues and sends them all',
-    why: 'node:http queues responses out of sight',
-    pending: 'own codec',
-    calls: ['dataplane/connections: three pipelined requests'],
-  },
-  {
-    id: 'request-headers-timeout',
-    envoy: 'answers 408 when the head takes longer than request_headers_timeout (EDGE profile, connectionSettings)',
-    postern: 'waits; the setting is warned about (PST0213)',
-    why: 'node:http hands out a request when its head is complete, and its own timeout answers otherwise',
-    pending: 'own codec',
     calls: [],
   },
 ];
@@ -142,7 +114,7 @@ export interface NotEmulated {
   readonly paths: readonly string[];
 }
 
-/** Kind by kind in the order of the tables of fields, then the kinds of which nothing is carried out. */
+/** Kind by kind in the order of the tables of fields, then labels, then the kinds of which nothing is carried out. */
 export function listNotEmulated(): readonly NotEmulated[] {
   const byRow = new Map<object, { readonly entry: Omit<NotEmulated, 'paths'>; readonly paths: string[] }>();
   for (const { kind, path, status, row, note, message } of listFields()) {
@@ -161,5 +133,13 @@ export function listNotEmulated(): readonly NotEmulated[] {
   const kinds = [...KINDS_NOT_EMULATED].flatMap(([group, names]) =>
     [...names].map((name) => ({ id: `${name} (${group})`, code: KindNotEmulated.code, envoy: '', paths: [] })),
   );
-  return [...fields, ...kinds];
+  const keys = METADATA_KEYS.filter(({ status }) => status === 'not emulated').map(
+    ({ kinds: of, where, key, note }) => ({
+      id: `${of.join(', ')} metadata.${where}[${key}]`,
+      code: FieldNotEmulated.code,
+      envoy: note,
+      paths: [`metadata.${where}[${key}]`],
+    }),
+  );
+  return [...fields, ...keys, ...kinds];
 }

@@ -1,19 +1,39 @@
 // The library: start a gateway in-process, ask it where calls go, load a configuration without starting anything.
+import { issueCertificate } from './certs/development-ca.js';
 import type { Source } from './config/load.js';
 import type { MeshConfig } from './config/model/mesh-config.js';
 import { decide as decideCall } from './decide/decide.js';
 import type { Call, Decision } from './decide/decision.js';
 import { buildSnapshotIndex } from './decide/snapshot-index.js';
 import type { Diagnostic } from './diagnostics/diagnostic.js';
+import type { ClientCertificate } from './gateway/client/client-connection.js';
+import { type FetchOptions, fetchFrom } from './gateway/client/fetch.js';
+import type { Reply } from './gateway/client/reply.js';
 import { type CompileOptions, ConfigError, compile } from './gateway/compile.js';
 import { DevelopmentCertificates } from './gateway/development-certificates.js';
+import { Observation } from './gateway/observation.js';
+import { checkOptionNames, OptionError } from './gateway/option-error.js';
 import { type RunningGateway, runGateway } from './gateway/run.js';
 import { readSources } from './gateway/sources.js';
 import { parseUpstreamEntry, type UpstreamMapping } from './gateway/upstream-mapping.js';
 import type { WorkloadCertificates } from './registry/push-context.js';
+import type { Received } from './stub/received.js';
 import type { Snapshot } from './xds/index.js';
 
+export type { ClientCertificate, TlsVersion } from './gateway/client/client-connection.js';
+export type { FetchOptions } from './gateway/client/fetch.js';
+export type { HeaderRecord, Reply, UpstreamSaw } from './gateway/client/reply.js';
+export type { TlsOutcome } from './gateway/client/tls-outcome.js';
 export { ConfigError } from './gateway/compile.js';
+export { OptionError } from './gateway/option-error.js';
+
+/** An upstream that tells what it receives, such as `startRecordingUpstream` of `postern/testing` makes. */
+export interface ObservableUpstream {
+  /** 'ADDR:PORT'. */
+  readonly address: string;
+  /** Calls `listener` with everything that is received from now on; `peerPort` is the port it came from. */
+  observe(listener: (received: Received, peerPort: number) => void): void;
+}
 
 /** Mirrors the flags of `postern run`. */
 export interface GatewayOptions {
@@ -23,8 +43,8 @@ export interface GatewayOptions {
   readonly ports?: Readonly<Record<number, number>>;
   /** Default 127.0.0.1. */
   readonly address?: string;
-  /** 'HOST[:PORT][/SUBSET]' → 'ADDR:PORT'. */
-  readonly upstreams?: Readonly<Record<string, string>>;
+  /** 'HOST[:PORT][/SUBSET]' → 'ADDR:PORT', or an upstream of `postern/testing`. */
+  readonly upstreams?: Readonly<Record<string, string | ObservableUpstream>>;
   /** Echo stubs for services without endpoints; default true. */
   readonly stubs?: boolean;
   readonly assumeServices?: boolean;
@@ -37,7 +57,35 @@ export interface GatewayOptions {
   /** A file with MeshConfig, or its fields. */
   readonly meshConfig?: string | MeshConfig;
   readonly workloadCerts?: WorkloadCertificates;
+  /** Files with more bytes than this are refused; default 8 MiB. */
+  readonly maxInput?: number;
 }
+
+/** Who a client certificate is for. */
+export interface ClientSubject {
+  /** Default 'client'. */
+  readonly commonName?: string;
+  readonly dnsNames?: readonly string[];
+  /** 'spiffe://cluster.local/ns/shop/sa/cart'. */
+  readonly uris?: readonly string[];
+}
+
+const OPTIONS: readonly (keyof GatewayOptions)[] = [
+  'config',
+  'ports',
+  'address',
+  'upstreams',
+  'stubs',
+  'assumeServices',
+  'devCerts',
+  'namespace',
+  'gatewayLabels',
+  'gatewayNamespace',
+  'nodeMetadata',
+  'nodeLocality',
+  'meshConfig',
+  'workloadCerts',
+];
 
 /** A running gateway. `await using` closes it. */
 export interface GatewayHandle extends AsyncDisposable {
@@ -48,6 +96,24 @@ export interface GatewayHandle extends AsyncDisposable {
   readonly snapshot: Snapshot;
   /** Where a call goes and what would be answered, by the functions that serve live traffic; opens no socket. */
   decide(call: Call): Decision;
+  /**
+   * Sends a request through the real listener that a client of the URL would reach, over a connection of its own.
+   *
+   *     const reply = await gateway.fetch('https://shop.example.com/cart', { headers: { 'x-beta': '1' } });
+   *     reply.status; // 200
+   *     reply.decision.cluster; // 'outbound|80|v2|cart.shop.svc.cluster.local'
+   *     reply.upstreamSaw?.path; // '/cart'
+   *
+   * Never rejects for what the gateway or an upstream does: a refused certificate, a reset and a missing listener are
+   * outcomes (`reply.error`, `reply.failure`). Rejects with an OptionError for options that cannot be. The server's
+   * certificate is reported, not judged, and redirects are not followed.
+   */
+  fetch(url: string | URL, options?: FetchOptions): Promise<Reply>;
+  /**
+   * A client certificate that servers with a development Secret (`devCerts`) accept, as do servers in mode ISTIO_MUTUAL
+   * unless `workloadCerts` was given. Rejects with an OptionError when the gateway made no CA.
+   */
+  issueClientCertificate(subject?: ClientSubject): Promise<ClientCertificate>;
   /** Reads the configuration again; rejects with ConfigError and keeps the running one when it has errors. */
   reload(): Promise<void>;
   close(): Promise<void>;
@@ -63,8 +129,17 @@ export interface GatewayHandle extends AsyncDisposable {
  * Rejects with `ConfigError` (`.diagnostics`) when the configuration has errors; a busy port rejects too.
  */
 export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
+  checkOptions('startGateway', options, OPTIONS);
+  const observation = new Observation();
+  for (const upstream of Object.values(options.upstreams ?? {})) {
+    if (typeof upstream !== 'string') upstream.observe(observation.received);
+  }
+  const certificates = new DevelopmentCertificates(undefined);
   const gateway = await runGateway({
     ...(await compileOptions(options)),
+    certificates,
+    observer: observation,
+    onReceived: observation.received,
     sources: () => readConfig(options.config),
     ports: portMap(options.ports),
     anyPort: true,
@@ -77,7 +152,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
     await gateway.close();
     throw new Error(`cannot bind ${failed.tried}: ${failed.code}`);
   }
-  return new Handle(gateway);
+  return new Handle(gateway, observation, certificates);
 }
 
 /**
@@ -91,6 +166,7 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
 export async function loadConfig(
   options: Omit<GatewayOptions, 'ports' | 'address' | 'stubs'>,
 ): Promise<{ readonly snapshot: Snapshot; readonly diagnostics: readonly Diagnostic[] }> {
+  checkOptions('loadConfig', options, OPTIONS);
   const { snapshot, diagnostics } = await compile(await readConfig(options.config), await compileOptions(options), {
     stubs: undefined,
     certificates: new DevelopmentCertificates(undefined),
@@ -106,9 +182,13 @@ export function decide(snapshot: Snapshot, call: Call): Decision {
 
 class Handle implements GatewayHandle {
   private readonly gateway: RunningGateway;
+  private readonly observation: Observation;
+  private readonly certificates: DevelopmentCertificates;
 
-  constructor(gateway: RunningGateway) {
+  constructor(gateway: RunningGateway, observation: Observation, certificates: DevelopmentCertificates) {
     this.gateway = gateway;
+    this.observation = observation;
+    this.certificates = certificates;
   }
 
   get addresses(): Readonly<Record<number, { readonly address: string; readonly port: number }>> {
@@ -136,6 +216,21 @@ class Handle implements GatewayHandle {
       origins: this.gateway.compiled.origins,
       servicePorts: this.gateway.servicePorts,
     });
+  }
+
+  async fetch(url: string | URL, options: FetchOptions = {}): Promise<Reply> {
+    return fetchFrom(this.gateway, this.observation, String(url), options);
+  }
+
+  async issueClientCertificate(subject: ClientSubject = {}): Promise<ClientCertificate> {
+    checkOptionNames('issueClientCertificate', subject, ['commonName', 'dnsNames', 'uris']);
+    if (!this.certificates.isUsed) {
+      throw new OptionError('devCerts', 'issueClientCertificate: no server of this gateway trusts a development CA');
+    }
+    const { commonName = 'client', dnsNames = [], uris = [] } = subject;
+    const authority = await this.certificates.ca();
+    const pair = await issueCertificate(authority, { commonName, dnsNames, uris, usage: 'client' });
+    return { cert: pair.certificate, key: pair.privateKey };
   }
 
   async reload(): Promise<void> {
@@ -170,22 +265,41 @@ async function compileOptions(options: Omit<GatewayOptions, 'ports' | 'address' 
     namespace: options.namespace,
     meshConfig: typeof meshConfig === 'string' ? (await readSources([meshConfig]))[0] : undefined,
     mesh: typeof meshConfig === 'object' ? meshConfig : undefined,
+    maxInput: options.maxInput,
     proxy: {
       ...(options.gatewayLabels === undefined ? {} : { labels: options.gatewayLabels }),
       ...(options.gatewayNamespace === undefined ? {} : { namespace: options.gatewayNamespace }),
       ...(options.nodeMetadata === undefined ? {} : { metadata: options.nodeMetadata }),
       ...(options.nodeLocality === undefined ? {} : { locality: options.nodeLocality }),
     },
-    upstreams: Object.entries(options.upstreams ?? {}).map(([key, target]) => mapping(key, target)),
+    upstreams: Object.entries(options.upstreams ?? {}).map(([key, target]) =>
+      mapping(key, typeof target === 'string' ? target : target.address),
+    ),
     assumeServices: options.assumeServices,
     workloadCertificates: options.workloadCerts,
   };
 }
 
+function checkOptions(where: string, options: GatewayOptions, known: readonly string[]): void {
+  checkOptionNames(where, options, known);
+  if (!Array.isArray(options.config) || options.config.length === 0) {
+    throw new OptionError('config', `${where}: config: expected a list of paths or { yaml }`);
+  }
+  for (const [port, bind] of Object.entries(options.ports ?? {})) {
+    for (const number of [Number(port), bind]) {
+      if (!Number.isInteger(number) || number < 0 || number > 65535) {
+        throw new OptionError('ports', `${where}: ports: ${port}: ${bind}: expected numbers of ports`);
+      }
+    }
+  }
+}
+
 function mapping(key: string, target: string): UpstreamMapping {
   const parsed = parseUpstreamEntry(key, target);
-  if (parsed === undefined)
-    throw new TypeError(`upstreams: ${key}: ${target}: expected 'HOST[:PORT][/SUBSET]': 'ADDR:PORT'`);
+  if (parsed === undefined) {
+    const expected = "expected 'HOST[:PORT][/SUBSET]': 'ADDR:PORT'";
+    throw new OptionError('upstreams', `upstreams: ${key}: ${target}: ${expected}`);
+  }
   return parsed;
 }
 

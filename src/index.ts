@@ -1,4 +1,21 @@
 // The published API.
 export type { Call, Decision, ErrorClass, TrailStep } from './decide/decision.js';
 export type { Diagnostic, Severity } from './diagnostics/diagnostic.js';
-export { ConfigError, decide, type GatewayHandle, type GatewayOptions, loadConfig, startGateway } from './gateway.js';
+export {
+  type ClientCertificate,
+  type ClientSubject,
+  ConfigError,
+  decide,
+  type FetchOptions,
+  type GatewayHandle,
+  type GatewayOptions,
+  type HeaderRecord,
+  loadConfig,
+  type ObservableUpstream,
+  OptionError,
+  type Reply,
+  startGateway,
+  type TlsOutcome,
+  type TlsVersion,
+  type UpstreamSaw,
+} from './gateway.js';

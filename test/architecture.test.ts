@@ -25,11 +25,15 @@ const ROWS: Readonly<Record<string, Row>> = {
     imports: ['xds/', 'match/inspect/', 'filters/', 'balance/', 'decide/', 'diagnostics/'],
     io: true,
   },
+  'analyze/': {
+    imports: ['config/', 'registry/', 'xds/', 'match/', 'decide/', 'regex/', 'diagnostics/'],
+  },
   'export/': { imports: ['xds/', 'diagnostics/'] },
   'certs/': { imports: ['diagnostics/'] },
   'stub/': { imports: ['certs/'], io: true },
   'gateway/': {
     imports: [
+      'analyze/',
       'diagnostics/',
       'regex/',
       'config/',
@@ -49,6 +53,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'gateway.ts': {
     imports: [
       'gateway/',
+      'analyze/',
       'config/',
       'registry/',
       'xds/',
@@ -57,6 +62,21 @@ const ROWS: Readonly<Record<string, Row>> = {
       'dataplane/',
       'certs/',
       'stub/',
+      'diagnostics/',
+    ],
+    io: true,
+  },
+  'contract/': {
+    imports: [
+      'gateway/',
+      'gateway.ts',
+      'decide/',
+      'dataplane/environment.ts',
+      'stub/',
+      'certs/',
+      'xds/',
+      'config/',
+      'regex/',
       'diagnostics/',
     ],
     io: true,
@@ -78,15 +98,17 @@ const ROWS: Readonly<Record<string, Row>> = {
       'stub/',
       'gateway/',
       'gateway.ts',
+      'contract/',
       'admin/',
+      'analyze/',
       'export/',
       'deviations.ts',
     ],
     io: true,
   },
   'deviations.ts': { imports: ['config/', 'diagnostics/'] },
-  'index.ts': { imports: ['gateway.ts', 'diagnostics/', 'decide/'] },
-  'testing.ts': { imports: ['gateway.ts', 'diagnostics/', 'certs/', 'stub/'] },
+  'index.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'decide/'] },
+  'testing.ts': { imports: ['gateway.ts', 'contract/', 'diagnostics/', 'certs/', 'stub/'] },
 };
 
 // Packages have one owner too.
@@ -129,6 +151,17 @@ t.test('only rows with I/O touch sockets, files, processes and timers', (t) => {
     const text = withoutComments(readFileSync(path.join('src', file), 'utf8'));
     for (const name of runtimePackagesOf(file)) t.notMatch(name, WORLD, `${file} imports ${name}`);
     t.notMatch(text, TIMERS, `${file} uses a timer`);
+  }
+  t.end();
+});
+
+t.test('no HTTP of node:http in the data plane, and node:http2 only where frames are still its', (t) => {
+  for (const file of files) {
+    if (!file.startsWith('dataplane/')) continue;
+    for (const name of runtimePackagesOf(file)) {
+      t.notMatch(name, /^node:https?$/, `${file} imports ${name}`);
+      if (name === 'node:http2') t.match(file, /^dataplane\/(?:codec|upstream)\/http2/, `${file} imports ${name}`);
+    }
   }
   t.end();
 });

@@ -82,7 +82,11 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 
   hostsChanged(): void {
     this.priorities = undefined;
-    this.slowStart?.enter(this.hostsByPriority.flat());
+    if (this.slowStart === undefined) return;
+    this.slowStart.enter(this.hostsByPriority.flat());
+    // Deadlines come from the weights of this moment and last until a host is picked (seen on Envoy 1.40: with a minimum
+    // of zero a new host may wait longer than its window).
+    this.refresh();
   }
 
   replaceHosts(hosts: readonly H[]): void {
@@ -109,7 +113,7 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 
   private drawPriority(selection: Selection<H>, hash: bigint | undefined): number {
     const value = hash === undefined ? Math.floor(selection.random() * 100) : Number(hash % 100n);
-    return choosePriority(this.loadFor(selection), value);
+    return choosePriority(this.loadFor(selection, hash !== undefined), value);
   }
 
   private refresh(): PriorityState<H>[] {
@@ -119,15 +123,17 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
     }));
     this.load = computePriorityLoad(health, this.panicThreshold);
     this.priorities = this.hostsByPriority.map((all, priority) => {
-      const usable = this.load.panic[priority] === true ? all : all.filter(isHealthy);
-      return new PriorityState(this.cluster, priority, all, usable, this.positions, this.slowStart);
+      const panics = this.load.panic[priority] === true;
+      const usable = panics ? all : all.filter(isHealthy);
+      return new PriorityState(this.cluster, priority, all, usable, panics, this.positions, this.slowStart);
     });
     return this.priorities;
   }
 
-  // Attempted priorities get no load; when that leaves nobody the exclusion is forgotten.
-  private loadFor({ excludePriorities }: Selection<H>): readonly number[] {
-    if (excludePriorities === undefined || excludePriorities.size === 0) return this.load.load;
+  // Attempted priorities get no load; when that leaves nobody the exclusion is forgotten. Hash policies never ask the
+  // predicate (seen on Envoy 1.40: a retry stays in the priority of its hash).
+  private loadFor({ excludePriorities }: Selection<H>, isHashed: boolean): readonly number[] {
+    if (isHashed || excludePriorities === undefined || excludePriorities.size === 0) return this.load.load;
     const health = this.hostsByPriority.map((hosts, priority) => ({
       total: hosts.length,
       healthy: excludePriorities.has(priority) ? 0 : hosts.filter(isHealthy).length,
@@ -153,6 +159,7 @@ class PriorityState<H extends BalancedHost> {
     priority: number,
     all: readonly H[],
     usable: readonly H[],
+    panics: boolean,
     positions: Map<string, number>,
     slowStart: SlowStart<H> | undefined,
   ) {
@@ -162,7 +169,8 @@ class PriorityState<H extends BalancedHost> {
     this.whole = new HostPool(cluster, usable, `${priority}`, positions, slowStart);
     this.effectiveWeights = new Map();
     this.localities = undefined;
-    if (this.localityWeights !== undefined && usable.length > 0) {
+    // In panic all hosts are one list, whatever their localities weigh; only hash tables keep the weights.
+    if (this.localityWeights !== undefined && usable.length > 0 && !panics) {
       const localities = new EdfScheduler<HostPool<H>>();
       for (const [locality, weight] of this.localityWeights) {
         const hosts = usable.filter((host) => localityName(host) === locality);

@@ -69,7 +69,8 @@ export async function issueCertificate(
   ];
   const made = await generate(
     [
-      { name: 'commonName', value: plain(request.commonName) },
+      // A name that is there and empty is more than Envoy takes in a certificate that it serves; none at all is fine.
+      ...(request.commonName === '' ? [] : [{ name: 'commonName', value: plain(request.commonName) }]),
       ...(request.organization === undefined ? [] : [{ name: 'organizationName', value: plain(request.organization) }]),
     ],
     {

@@ -3,11 +3,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Source } from '../config/load.js';
-import type { CompileOptions } from '../gateway/compile.js';
+import { renderDiagnostics } from '../diagnostics/render.js';
+import { type Compiled, type CompileOptions, ConfigError, compile } from '../gateway/compile.js';
+import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { readSources, SourceError } from '../gateway/sources.js';
 import { parseUpstreamFile, parseUpstreamMapping, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import type { WorkloadCertificates } from '../registry/push-context.js';
-import { CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
+import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
 
 /** As commander gives them. */
 export interface ConfigFlags {
@@ -24,6 +26,7 @@ export interface ConfigFlags {
   readonly nodeMetadata: readonly string[];
   readonly meshConfig?: string;
   readonly workloadCerts?: string;
+  readonly maxInput?: string;
 }
 
 const collectValues = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
@@ -69,6 +72,7 @@ export function addConfigOptions(command: Command): Command {
         .argParser(collectValues),
     )
     .option('--mesh-config <FILE>', 'MeshConfig (a ConfigMap `istio` in the files does the same)')
+    .option('--max-input <SIZE>', 'refuse larger files: bytes, or with Ki or Mi (default 8Mi)')
     .option('--workload-certs <DIR>', "the gateway's mesh identity: root.pem, cert.pem, key.pem");
 }
 
@@ -96,6 +100,7 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
   const metadata = Object.fromEntries(flags.nodeMetadata.map((text) => keyValue('--node-metadata', text)));
   return {
     namespace: flags.namespace,
+    maxInput: flags.maxInput === undefined ? undefined : parseSize('--max-input', flags.maxInput),
     meshConfig:
       flags.meshConfig === undefined
         ? undefined
@@ -111,6 +116,21 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
     workloadCertificates:
       flags.workloadCerts === undefined ? undefined : await readWorkloadCertificates(flags.workloadCerts),
   };
+}
+
+/** Loads and translates for a command that serves nothing; errors are printed, and the command exits 65. */
+export async function compileSources(sources: readonly Source[], flags: ConfigFlags): Promise<Compiled> {
+  try {
+    return await compile(sources, await compileOptions(flags), {
+      stubs: undefined,
+      certificates: new DevelopmentCertificates(undefined),
+      devCerts: flags.devCerts,
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
+    throw new CommandError(BAD_INPUT, error.message);
+  }
 }
 
 async function readMappings(flags: ConfigFlags): Promise<UpstreamMapping[]> {
@@ -147,6 +167,13 @@ function keyValue(flag: string, written: string): [string, string] {
   const equals = written.indexOf('=');
   if (equals < 1) throw new CommandError(USAGE, `${flag} ${written}: expected KEY=VALUE`);
   return [written.slice(0, equals), written.slice(equals + 1)];
+}
+
+function parseSize(flag: string, written: string): number {
+  const match = /^(\d+)(Ki|Mi)?$/.exec(written);
+  if (match === null) throw new CommandError(USAGE, `${flag} ${written}: expected a number of bytes, such as 16Mi`);
+  const unit = match[2] === 'Mi' ? 1024 * 1024 : match[2] === 'Ki' ? 1024 : 1;
+  return Number(match[1]) * unit;
 }
 
 function parseLocality(written: string): { region?: string; zone?: string; subZone?: string } {

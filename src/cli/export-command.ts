@@ -8,14 +8,12 @@ import { AccessLogNotExported } from '../diagnostics/catalogue.js';
 import { collect, type Diagnostic } from '../diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
 import { type ExportedFile, exportBootstrap } from '../export/bootstrap.js';
-import { type Compiled, ConfigError, compile } from '../gateway/compile.js';
-import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { renderYaml } from '../gateway/yaml-text.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import type { AccessLogSettings, Snapshot } from '../xds/index.js';
 import { parseAdmin, parsePorts } from './bind-options.js';
-import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
-import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
+import { addConfigOptions, type ConfigFlags, compileSources, configPaths, loadSources } from './config-options.js';
+import { CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
 
 interface ExportFlags extends ConfigFlags {
   readonly output: 'json' | 'yaml';
@@ -59,7 +57,7 @@ export function exportCommand(): Command {
         throw new CommandError(USAGE, `--address ${flags.address}: expected an IP address`);
       const admin = parseAdmin(flags.admin);
       const sources = await loadSources(configPaths(paths, flags));
-      const compiled = await compileOrExit(sources, flags);
+      const compiled = await compileSources(sources, flags);
       const diagnostics: Diagnostic[] = [...compiled.diagnostics];
       const report = collect(diagnostics);
       const resolve = gatewayPortResolver(compiled.context.store, compiled.context.proxy);
@@ -89,20 +87,6 @@ function secretsFlag(
   if (mode !== 'files' || folder === undefined)
     throw new CommandError(USAGE, `--secrets ${values.join(' ')}: expected inline, or files and a folder`);
   return { folder: folder.replace(/(?<=.)\/+$/, ''), paths: [...more, ...paths] };
-}
-
-async function compileOrExit(sources: Awaited<ReturnType<typeof loadSources>>, flags: ExportFlags): Promise<Compiled> {
-  try {
-    return await compile(sources, await compileOptions(flags), {
-      stubs: undefined,
-      certificates: new DevelopmentCertificates(undefined),
-      devCerts: flags.devCerts,
-    });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
-    throw new CommandError(BAD_INPUT, error.message);
-  }
 }
 
 function accessLog(

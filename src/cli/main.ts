@@ -1,12 +1,18 @@
 #!/usr/bin/env node
 // The command line: one file per command, exit codes in exit-codes.ts.
 import { Command, CommanderError } from 'commander';
+import { analyzeCommand } from './analyze-command.js';
 import { certsCommand } from './certs-command.js';
+import { codesCommand } from './codes-command.js';
 import { deviationsCommand } from './deviations-command.js';
+import { diffCommand } from './diff-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
+import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
+import { initCommand } from './init-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
+import { testCommand } from './test-command.js';
 import { version } from './version.js';
 
 // Whoever read our output has gone (`postern run | head`): nobody is left to be told, and a gateway goes on serving.
@@ -17,9 +23,15 @@ const program = new Command('postern')
   .version(version, '-V, --version')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
+  .addCommand(testCommand())
+  .addCommand(initCommand())
+  .addCommand(explainCommand())
+  .addCommand(analyzeCommand())
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
+  .addCommand(diffCommand())
   .addCommand(certsCommand())
+  .addCommand(codesCommand())
   .addCommand(deviationsCommand())
   .addCommand(
     new Command('version').description('print the version').action(() => {

@@ -3,12 +3,9 @@
 import { get } from 'node:http';
 import { Argument, Command, Option } from 'commander';
 import { readConfigDump } from '../admin/config-dump.js';
-import { renderDiagnostics } from '../diagnostics/render.js';
-import { ConfigError, compile } from '../gateway/compile.js';
-import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { asRecorded, type DumpedSnapshot, dumpSnapshot } from '../translate/published.js';
-import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
-import { BAD_INPUT, CommandError, UNREACHABLE, USAGE } from './exit-codes.js';
+import { addConfigOptions, type ConfigFlags, compileSources, configPaths, loadSources } from './config-options.js';
+import { CommandError, UNREACHABLE, USAGE } from './exit-codes.js';
 import { isSection, renderSection, SECTIONS } from './proxy-config-tables.js';
 
 interface ProxyConfigFlags extends ConfigFlags {
@@ -41,18 +38,7 @@ export function proxyConfigCommand(): Command {
 
 async function fromFiles(paths: readonly string[], flags: ProxyConfigFlags): Promise<DumpedSnapshot> {
   const sources = await loadSources(configPaths(paths, flags));
-  try {
-    const compiled = await compile(sources, await compileOptions(flags), {
-      stubs: undefined,
-      certificates: new DevelopmentCertificates(undefined),
-      devCerts: flags.devCerts,
-    });
-    return dumpSnapshot(compiled.snapshot);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
-    throw new CommandError(BAD_INPUT, error.message);
-  }
+  return dumpSnapshot((await compileSources(sources, flags)).snapshot);
 }
 
 function fromAdmin(written: string): Promise<DumpedSnapshot> {

@@ -1,7 +1,8 @@
 // What `run` says at start: host → TLS mode → where it goes, and a command per host that works when pasted.
+
+import { ROOT, type SampleRequest, sampleRequest } from '../decide/sample-request.js';
 import type { BoundListener } from '../gateway/run.js';
 import type { FilterChain, RouteConfiguration, Snapshot, VirtualHost } from '../xds/index.js';
-import { ROOT, type SampleRequest, sampleRequest } from './sample-request.js';
 
 /** One host of one listener. */
 export interface HostRow {

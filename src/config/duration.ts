@@ -14,6 +14,9 @@ const UNITS: Readonly<Record<string, number>> = {
 
 const PART = /([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)/y;
 
+/** Go counts nanoseconds in 63 bits. */
+const LONGEST = 2 ** 63 / 1e6;
+
 /** Milliseconds of `1m30s`, `1.5s`, `100ms`, `-2h`, `0`; `undefined` when Go's time.ParseDuration would refuse it. */
 export function parseDuration(text: string): number | undefined {
   const negative = text.startsWith('-');
@@ -27,7 +30,26 @@ export function parseDuration(text: string): number | undefined {
     if (part === null) return undefined;
     total += Number(part[1]) * (UNITS[part[2] ?? ''] ?? 0);
   }
+  if (total >= LONGEST) return undefined;
   // Go counts nanoseconds, so 0.1s + 0.2s is exactly 300ms.
   const rounded = Math.round(total * 1e6) / 1e6;
   return negative ? -rounded : rounded;
+}
+
+/** What Go's time.ParseDuration says of a text that is no duration. */
+export function durationProblem(text: string): string {
+  const quoted = JSON.stringify(text);
+  const invalid = `time: invalid duration ${quoted}`;
+  let rest = text.replace(/^[-+]/, '');
+  if (rest === '') return invalid;
+  while (rest !== '') {
+    const number = /^(?:[0-9]+\.?[0-9]*|\.[0-9]+)/.exec(rest)?.[0];
+    if (number === undefined) return invalid;
+    rest = rest.slice(number.length);
+    const unit = /^[^.0-9]*/.exec(rest)?.[0] ?? '';
+    if (unit === '') return `time: missing unit in duration ${quoted}`;
+    if (!Object.hasOwn(UNITS, unit)) return `time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`;
+    rest = rest.slice(unit.length);
+  }
+  return invalid;
 }

@@ -2,6 +2,7 @@
 // with it reported at once. Never throws for what a user wrote. Spec validation.md §0, §8.
 import {
   ContractNamedAsConfiguration,
+  InputTooLarge,
   KindNotEmulated,
   NameMissing,
   NotAnObject,
@@ -23,8 +24,11 @@ import { LoadedResource } from './loaded-resource.js';
 import { loadMeshConfig, mergeMeshConfig, meshConfigMapText } from './mesh-config-source.js';
 import type { MeshConfig } from './model/mesh-config.js';
 import { type Kind, type Resource, resourceName } from './model/resource.js';
+import { judge, type Report } from './refusal.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
+import { checkObject } from './validate/core-object.js';
+import { askWebhook, type WebhookAnswer } from './validate/webhook.js';
 import { WrittenObject } from './written-object.js';
 import { parseYaml } from './yaml/parse.js';
 import { entryOf, isNull, textOf, type YamlNode } from './yaml/tree.js';
@@ -46,8 +50,12 @@ export interface LoadOptions {
   readonly meshConfig?: Source | undefined;
   /** Already decoded mesh settings, laid over everything. */
   readonly mesh?: MeshConfig | undefined;
+  /** Files with more bytes than this are refused; default 8 MiB. */
+  readonly maxInput?: number | undefined;
   /** Files that have not changed since the last load with this cache are taken from it. */
   readonly cache?: LoadCache | undefined;
+  /** Called after each file. */
+  readonly progress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** What became of the documents. */
@@ -111,6 +119,9 @@ export class LoadCache {
   }
 }
 
+/** More than any configuration that people look at, and read within two seconds. */
+const MAX_INPUT = 8 * 1024 * 1024;
+
 /**
  * Loads configuration.
  *
@@ -121,13 +132,15 @@ export class LoadCache {
  */
 export function loadConfig(sources: readonly Source[], options: LoadOptions = {}): LoadResult {
   const namespace = options.namespace ?? 'default';
+  const limit = options.maxInput ?? MAX_INPUT;
   const assembly = new Assembly();
   const keys = new Set<string>();
-  for (const source of sources) {
-    const load = (): LoadedFile => new FileLoader(source, namespace).load();
-    const key = `${namespace} ${source.named} ${source.file}`;
+  for (const [index, source] of sources.entries()) {
+    const load = (): LoadedFile => new FileLoader(source, namespace, limit).load();
+    const key = `${namespace} ${limit} ${source.named} ${source.file}`;
     assembly.add(options.cache === undefined ? load() : options.cache.file(key, source.text, load));
     keys.add(key);
+    options.progress?.(index + 1, sources.length);
   }
   options.cache?.keep(keys);
   return assembly.finish(options);
@@ -137,6 +150,7 @@ export function loadConfig(sources: readonly Source[], options: LoadOptions = {}
 class FileLoader {
   private readonly source: Source;
   private readonly defaultNamespace: string;
+  private readonly limit: number;
   private readonly diagnostics: Diagnostic[] = [];
   private readonly report: Reporter = collect(this.diagnostics);
   private readonly resources: LoadedResource[] = [];
@@ -146,15 +160,18 @@ class FileLoader {
   private contracts = 0;
   private readonly otherKinds = new Map<string, number>();
 
-  constructor(source: Source, defaultNamespace: string) {
+  constructor(source: Source, defaultNamespace: string, limit: number) {
     this.source = source;
     this.defaultNamespace = defaultNamespace;
+    this.limit = limit;
   }
 
   load(): LoadedFile {
     const { source } = this;
     const file = new SourceFile(source.file, source.text);
-    for (const document of parseYaml(file.text)) {
+    const size = Buffer.byteLength(source.text);
+    if (size > this.limit) this.report(InputTooLarge, file.origin({ start: 0, end: 0 }), { size, limit: this.limit });
+    for (const document of size > this.limit ? [] : parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
       const resource = document.root === undefined || kind === undefined ? undefined : this.nameOf(document.root, kind);
       for (const problem of document.problems) {
@@ -232,7 +249,9 @@ class FileLoader {
     }
     const resource = this.nameOf(root, kind);
     if (KINDS_NOT_EMULATED.get(group)?.has(kind) === true) {
-      this.report(KindNotEmulated, file.origin(entryOf(root, 'kind')?.keySpan ?? root, resource), { kind, group });
+      const span = entryOf(root, 'kind')?.keySpan ?? root;
+      const said: Report = { type: KindNotEmulated, span, parameters: { kind, group }, details: {} };
+      this.tell(root, file, kind, [said], askWebhook(group, kind, root, this.defaultNamespace));
     } else if (definition !== undefined || isGroupOfIstio(group)) {
       const at = entryOf(root, definition === undefined ? 'kind' : 'apiVersion')?.value ?? root;
       this.report(UnknownKind, file.origin(at, resource), { kind, apiVersion }, { refusedBy: 'kind' });
@@ -242,21 +261,24 @@ class FileLoader {
   }
 
   private decode(root: YamlNode, file: SourceFile, definition: KindDefinition, apiVersion: string): void {
-    const name = this.nameOf(root, definition.kind);
-    let refused = false;
+    const found: Report[] = [];
     const context: DecodeContext = {
       strictness: 'strict',
-      report: (type, span, parameters, details) => {
-        if (type.severity === 'error') refused = true;
+      report: (type, span, parameters = {}, details = {}) => {
         const shown = definition.kind === 'Secret' ? withoutKeys(parameters) : parameters;
-        this.report(type, file.origin(span, name), shown, details);
+        found.push({ type, span, parameters: shown, details });
       },
     };
     const decoded = definition.root.read(root, Place.root(context));
     const written = decoded?.metadata;
     if (written !== undefined && written.name === undefined) {
-      context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root);
+      context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root, {}, { refusedBy: 'schema' });
     }
+    checkObject(definition.kind, written?.name, root, (type, span, parameters) =>
+      context.report(type, span, parameters, { refusedBy: 'schema' }),
+    );
+    const answer = askWebhook(definition.group, definition.kind, root, this.defaultNamespace);
+    const refused = this.tell(root, file, definition.kind, found, answer);
     if (refused || decoded === undefined || written?.name === undefined) return;
     this.resources.push(
       new LoadedResource(definition.kind, apiVersion, decoded.spec, file, root, {
@@ -267,6 +289,22 @@ class FileLoader {
         creationTimestamp: written.creationTimestamp ?? 0,
       }),
     );
+  }
+
+  /** Reports what a cluster would say of an object; true when it would not store it. */
+  private tell(
+    root: YamlNode,
+    file: SourceFile,
+    kind: string,
+    found: readonly Report[],
+    answer: WebhookAnswer | undefined,
+  ): boolean {
+    const name = this.nameOf(root, kind);
+    const verdict = judge(found, answer, entryOf(root, 'kind')?.value ?? root);
+    for (const { type, span, parameters, details } of verdict.reports) {
+      this.report(type, file.origin(span, name), parameters, details);
+    }
+    return verdict.refusedBy !== undefined;
   }
 
   /** 'Gateway/shop/public' of an object that may not be decodable. */
@@ -290,10 +328,9 @@ class Assembly {
   private readonly otherKinds = new Map<string, number>();
 
   add(file: LoadedFile): void {
-    const found: Diagnostic[] = [...file.diagnostics];
-    for (const resource of file.resources) this.addResource(resource, collect(found));
-    // Decoders look at what is written before they miss what is not; people read from top to bottom.
-    for (const diagnostic of found.sort(byPlace)) this.diagnostics.push(diagnostic);
+    const replaced: Diagnostic[] = [];
+    for (const resource of file.resources) this.addResource(resource, collect(replaced));
+    for (const diagnostic of mergeByLine(file.diagnostics, replaced)) this.diagnostics.push(diagnostic);
     for (const object of file.objects) this.objects.push(object);
     this.documents += file.documents;
     this.noKind += file.noKind;
@@ -361,8 +398,18 @@ function withoutKeys(parameters: Parameters = {}): Parameters {
 
 type Parameters = Readonly<Record<string, string | number>>;
 
-function byPlace(a: Diagnostic, b: Diagnostic): number {
-  return (a.origin?.line ?? 0) - (b.origin?.line ?? 0) || (a.origin?.column ?? 0) - (b.origin?.column ?? 0);
+/**
+ * Puts further diagnostics of a file between those that are there. These come object by object, and of one object what
+ * istiod says comes in istiod's order, so that they cannot be sorted by place.
+ */
+function mergeByLine(told: readonly Diagnostic[], more: readonly Diagnostic[]): readonly Diagnostic[] {
+  const merged = [...told];
+  for (const diagnostic of more) {
+    const line = diagnostic.origin?.line ?? 0;
+    const at = merged.findIndex(({ origin }) => (origin?.line ?? 0) > line);
+    merged.splice(at === -1 ? merged.length : at, 0, diagnostic);
+  }
+  return merged;
 }
 
 interface TypeMeta {

@@ -11,7 +11,6 @@ import { isInlineRequestHeader, joinCookieCrumbs, joinInlineHeaders } from '../f
 import {
   ABSOLUTE_PATH,
   CLUSTER_NOT_FOUND,
-  codecError,
   directResponse,
   escapedSlashRedirect,
   faultAbort,
@@ -32,6 +31,7 @@ import type { ReplyFacts } from '../filters/render-local-reply.js';
 import { mutateRequestHeaders, removeHopByHopHeaders, requestedUpgrade } from '../filters/request-headers.js';
 import { NO_RESPONSE_RULES, type ResponseRules } from '../filters/response-headers.js';
 import { requestTimeout, writeExpectedTimeout } from '../filters/timeouts.js';
+import type { RequestMatchFacts } from '../match/route-index.js';
 import {
   CORS_FILTER,
   FAULT_FILTER,
@@ -49,7 +49,9 @@ import type {
   RequestForward,
   RequestOutcome,
   RequestReply,
+  RequestTrace,
 } from './request-decision.js';
+import { traceChance, traceRoutes, traceWeights } from './request-trace.js';
 import type { CompiledDestination, CompiledForward, CompiledRoute } from './route-table.js';
 import type { SnapshotIndex } from './snapshot-index.js';
 
@@ -62,18 +64,23 @@ export function decideRequest(
   manager: HttpConnectionManager,
   facts: RequestFacts,
   chance: RequestChance,
+  trace?: RequestTrace,
 ): RequestDecision {
-  return new RequestDecider(index, manager, facts, chance).decide();
+  return new RequestDecider(index, manager, facts, chance, trace).decide();
 }
 
 const NO_MIRRORS: readonly RequestMirrorPolicy[] = [];
 
 /** One request on its way. The mutable fields fill as the steps are taken and are copied into whichever outcome comes. */
+/** The router counts an attempt before it writes the head for it. */
+const FIRST_ATTEMPT: OperatorFacts['state'] = { ...UNANSWERED, attemptCount: 1 };
+
 class RequestDecider {
   private readonly index: SnapshotIndex;
   private readonly manager: HttpConnectionManager;
   private readonly facts: RequestFacts;
   private readonly chance: RequestChance;
+  private readonly trace: RequestTrace | undefined;
   private readonly replyFacts: ReplyFacts;
   private readonly upgrade: string | undefined;
   private virtualHost: VirtualHost | undefined = undefined;
@@ -85,11 +92,18 @@ class RequestDecider {
   private originalAuthority = '';
   private response: ResponseRules = NO_RESPONSE_RULES;
 
-  constructor(index: SnapshotIndex, manager: HttpConnectionManager, facts: RequestFacts, chance: RequestChance) {
+  constructor(
+    index: SnapshotIndex,
+    manager: HttpConnectionManager,
+    facts: RequestFacts,
+    chance: RequestChance,
+    trace: RequestTrace | undefined,
+  ) {
     this.index = index;
     this.manager = manager;
     this.facts = facts;
     this.chance = chance;
+    this.trace = trace;
     const { headers } = facts;
     if (manager.common_http_protocol_options?.headers_with_underscores_action === 'DROP_HEADER') {
       for (const name of new Set(headers.raw.filter((text, i) => i % 2 === 0 && text.includes('_'))))
@@ -118,18 +132,21 @@ class RequestDecider {
     this.virtualHost = host.virtualHost;
     const needsTls = host.virtualHost.require_tls === 'ALL';
     if (needsTls && this.facts.headers.get('x-forwarded-proto') !== 'https') {
-      if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+      // A CONNECT is an upgrade that no gateway of Istio's has, where there is a route at all; here the redirect is one.
+      if (this.isRefusedUpgrade() || this.facts.method === 'CONNECT') return this.reply(UPGRADE_FAILED);
       return this.reply(redirectReply(301, tlsRedirectLocation(this.facts)));
     }
     // No route of Istio's fits a CONNECT, whatever its authority (spec dataplane.md §3.2).
     if (this.facts.method !== 'CONNECT') {
-      this.compiled = host.find({
+      const matched: RequestMatchFacts = {
         method: this.facts.method,
         authority: this.facts.authority ?? '',
         scheme: this.facts.scheme ?? '',
         path: this.facts.path ?? '',
         headers: this.facts.headers,
-      });
+      };
+      this.compiled = host.find(matched);
+      if (this.trace !== undefined) traceRoutes(this.trace, host, matched);
     }
     if (this.compiled === undefined) return this.reply(ROUTE_NOT_FOUND);
     return this.takeRoute(this.compiled);
@@ -138,9 +155,6 @@ class RequestDecider {
   /** Everything that is refused before headers are mutated and a route is looked for. */
   private checkHead(): LocalReply | undefined {
     const { facts, manager } = this;
-    if (facts.protocol === 'HTTP/1.0' && manager.http_protocol_options.accept_http_10 !== true) {
-      return codecError('low_version');
-    }
     const keepsHost = removeHopByHopHeaders(facts, this.upgrade !== undefined);
     // An absolute target names its host after `Connection: Host` has taken the header away.
     if (!keepsHost && facts.protocol !== 'HTTP/2' && facts.scheme === undefined) facts.authority = undefined;
@@ -165,13 +179,24 @@ class RequestDecider {
     if (forward !== undefined) this.destination = this.chooseDestination(forward);
     this.response = this.responseRules(compiled);
     if (compiled.decorator !== undefined) facts.headers.set('x-envoy-decorator-operation', compiled.decorator);
-    if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+    if (this.isRefusedUpgrade()) {
+      // The operations of a route that answers itself go with that answer alone (measured).
+      if (forward === undefined) this.response = { ...this.response, operations: NO_RESPONSE_RULES.operations };
+      return this.reply(UPGRADE_FAILED);
+    }
     if (route.redirect !== undefined) {
-      if (compiled.rewrite !== undefined) facts.path = compiled.rewrite(facts.path ?? '/');
+      this.trace?.step('redirect', String(redirectStatus(route.redirect)), undefined, route.originId);
+      const original = facts.path ?? '/';
+      const rewritten = compiled.rewrite?.(original);
+      if (rewritten !== undefined) {
+        facts.path = rewritten;
+        if (!isSilent(manager)) facts.headers.set('x-envoy-original-path', original);
+      }
       return this.reply(redirectReply(redirectStatus(route.redirect), redirectLocation(facts, route.redirect)));
     }
     if (route.direct_response !== undefined) {
       const { status } = route.direct_response;
+      this.trace?.step('direct response', String(status), undefined, route.originId);
       const pointsToItself = status === 201 || (status >= 300 && status < 400);
       return this.reply(directResponse(status, compiled.directBody, pointsToItself ? ownLocation(facts) : undefined));
     }
@@ -188,9 +213,12 @@ class RequestDecider {
       const cors = forward.cors.decide(facts.method, facts.headers);
       if (cors.kind === 'preflight') {
         // The route's operations are not applied to it (spec virtualservice.md §13).
+        this.trace?.step('cors', 'preflight', `origin ${facts.headers.get('origin') ?? ''}`);
         this.response = { ...this.response, operations: NO_RESPONSE_RULES.operations };
         return this.reply(preflightReply(cors.headers));
       }
+      if (cors.kind === 'inactive' && facts.headers.has('origin'))
+        this.trace?.step('cors', 'no headers', `origin ${facts.headers.get('origin') ?? ''} is not allowed`);
       if (cors.kind === 'request') this.response = { ...this.response, cors: cors.responseHeaders };
     }
     if (!this.index.clusters.has(this.destination.cluster)) return this.reply(CLUSTER_NOT_FOUND);
@@ -219,7 +247,7 @@ class RequestDecider {
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
-      state: UNANSWERED,
+      state: FIRST_ATTEMPT,
       routeName: this.response.routeName,
       cluster: destination.cluster,
     };
@@ -233,8 +261,11 @@ class RequestDecider {
     }
     if (compiled.rewrite !== undefined) {
       const original = facts.path ?? '';
-      facts.path = compiled.rewrite(original);
-      if (!silent) headers.set('x-envoy-original-path', original);
+      const rewritten = compiled.rewrite(original);
+      if (rewritten !== undefined) {
+        facts.path = rewritten;
+        if (!silent) headers.set('x-envoy-original-path', original);
+      }
     }
     return {
       kind: 'forward',
@@ -257,7 +288,9 @@ class RequestDecider {
     const { destinations } = forward;
     if (destinations.length === 1) return destinations[0];
     const point = Math.floor(this.chance.random() * forward.totalWeight);
-    return destinations.find((destination) => point < destination.end) ?? destinations.at(-1);
+    const chosen = destinations.find((destination) => point < destination.end) ?? destinations.at(-1);
+    if (this.trace !== undefined) traceWeights(this.trace, forward, chosen);
+    return chosen;
   }
 
   /** One draw for all of a request's mirrors, independent of the weighted pick (spec virtualservice.md §12). */
@@ -274,10 +307,12 @@ class RequestDecider {
     const { fault } = forward;
     if (fault?.delay !== undefined && fires(fault.delay.percentage, this.chance.random())) {
       this.delay = parseDuration(fault.delay.fixed_delay) ?? 0;
+      this.trace?.step('fault', `delay of ${fault.delay.fixed_delay}`, traceChance(fault.delay.percentage));
     }
     const abort = fault?.abort;
     if (abort === undefined || (abort.http_status === undefined && abort.grpc_status === undefined)) return undefined;
     if (!fires(abort.percentage, this.chance.random())) return undefined;
+    this.trace?.step('fault', 'abort', traceChance(abort.percentage));
     return faultAbort(abort.http_status ?? 200, abort.grpc_status);
   }
 

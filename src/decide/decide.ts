@@ -4,8 +4,10 @@ import type { OriginTable } from '../diagnostics/origin.js';
 import { type LocalReply, NO_HEALTHY_UPSTREAM } from '../filters/local-reply.js';
 import { UNANSWERED } from '../filters/operators.js';
 import { renderLocalReply, UNKNOWN_REQUEST } from '../filters/render-local-reply.js';
+import { hostWithoutPort } from '../match/virtual-host-index.js';
 import {
   type Cluster,
+  type ConnectionFacts,
   type Endpoint,
   type FilterChain,
   HTTP_CONNECTION_MANAGER,
@@ -16,14 +18,26 @@ import {
 } from '../xds/index.js';
 import { connectionFactsOf, requestFactsOf, tlsFactsOf, usesTls } from './call-facts.js';
 import { chainReadiness } from './chain-readiness.js';
-import { demandsCertificate } from './client-certificate.js';
+import { demandsCertificate, distrustOf } from './client-certificate.js';
 import { decideConnection } from './decide-connection.js';
 import { decideRequest } from './decide-request.js';
 import type { Call, Decision, ErrorClass, TrailStep } from './decision.js';
 import { determinedEndpoint, hasUsableEndpoint } from './determined-endpoint.js';
-import type { RequestDecision, RequestFacts } from './request-decision.js';
+import { isPlaceholder } from './error-class.js';
+import {
+  type Candidate,
+  hostElsewhere,
+  nearestChains,
+  nearestClusters,
+  nearestDomains,
+  nearestRoutes,
+  otherListeners,
+  tableOf,
+} from './nearest.js';
+import type { RequestDecision, RequestFacts, RequestTrace } from './request-decision.js';
 import { buildSnapshotIndex, type ListenerIndex, type SnapshotIndex } from './snapshot-index.js';
 import { chooseTcpCluster } from './tcp-cluster.js';
+import { examineTls } from './tls-doctor.js';
 
 /** What a call leaves open. */
 export interface DecideOptions {
@@ -35,6 +49,13 @@ export interface DecideOptions {
   readonly random?: () => number;
   /** For x-request-id. */
   readonly uuid?: () => string;
+  /** PEM of the certificate that an `mtls` call presents; without it the gateway trusts whatever is presented. */
+  readonly clientCertificate?: string;
+  /** A trail with every rule that was considered, the TLS doctor's remarks and the nearest candidates. */
+  readonly explain?: {
+    /** Milliseconds since 1970: certificates have dates. */
+    readonly now: number;
+  };
 }
 
 const NO_ENDPOINTS: readonly Endpoint[] = [];
@@ -55,6 +76,9 @@ class CallDecider {
   private readonly call: Call;
   private readonly options: DecideOptions;
   private readonly trail: TrailStep[] = [];
+  /** What `decideRequest` considered. */
+  private readonly noted: TrailStep[] = [];
+  private reached: ListenerIndex | undefined = undefined;
   private readonly decision: Mutable<Decision>;
 
   constructor(index: SnapshotIndex, call: Call, options: DecideOptions) {
@@ -70,17 +94,20 @@ class CallDecider {
     const { listener, port } = found;
     this.decision.listener = listener.entry.name;
     this.step('listener', listener.entry.name, undefined, listener.entry.listener?.originId);
+    this.reached = listener;
     const facts = connectionFactsOf(this.call, listener.entry.name, port);
     const chosen = decideConnection(listener, facts);
     if (chosen.kind === 'close') {
-      this.step('filter chain', 'none', `no chain for server name '${facts.serverName}'`);
+      this.step('filter chain', 'none', noChain(facts));
+      this.hint(nearestChains(listener, facts.serverName));
       this.decision.flags = chosen.flag;
       this.decision.details = chosen.details;
       return this.end('no_filter_chain');
     }
     const { chain } = chosen;
     if (chain.label) this.decision.filterChain = chain.label;
-    this.step('filter chain', chain.label ?? '', undefined, chain.originId);
+    this.step('filter chain', chain.label ?? '', chainReason(chain, facts), chain.originId);
+    if (this.options.explain !== undefined) this.examine(chain, facts, this.options.explain.now);
     const tlsError = this.checkTransport(chain);
     if (tlsError !== undefined) return this.end(tlsError);
     for (const filter of chain.filters) {
@@ -88,6 +115,20 @@ class CallDecider {
       if (filter.name === HTTP_CONNECTION_MANAGER) return this.decideHttp(filter.typed_config, chain, facts);
     }
     return this.decision;
+  }
+
+  private examine(chain: FilterChain, facts: ConnectionFacts, now: number): void {
+    if (this.reached === undefined || !usesTls(this.call)) return;
+    const { serverName, applicationProtocols } = facts;
+    const host = hostWithoutPort(this.call.host ?? serverName).toLowerCase();
+    const visit = { listener: this.reached, chain, serverName, host, applicationProtocols };
+    for (const { subject, verdict, text, originId } of examineTls(this.index, visit, now))
+      this.step(subject, verdict, text, originId);
+  }
+
+  private hint(candidates: readonly Candidate[]): void {
+    if (this.options.explain === undefined) return;
+    for (const { text, originId } of candidates) this.step('hint', 'nearest', text, originId);
   }
 
   /** The container port first, then the Service's; listeners on every address before those on one. */
@@ -104,13 +145,17 @@ class CallDecider {
       if (found !== undefined) return { listener: found, port };
     }
     this.step('listener', 'none', `nothing listens on port ${this.call.port}`);
+    this.hint(otherListeners(this.index));
     return undefined;
   }
 
   /** What the transport socket makes of the client; `undefined` = it gets through. */
   private checkTransport(chain: FilterChain): ErrorClass | undefined {
     const socket = chain.transport_socket?.typed_config;
-    if (socket === undefined) return undefined;
+    if (socket === undefined) {
+      if (usesTls(this.call)) this.step('tls', 'passed through', 'the handshake is between client and upstream');
+      return undefined;
+    }
     if (chainReadiness(chain, this.index.snapshot.secrets) === 'notReady') {
       this.step('tls', 'closed', 'a Secret of this chain is missing or unusable');
       return 'tls_error';
@@ -123,7 +168,21 @@ class CallDecider {
       this.step('tls', 'refused', 'the client presents no certificate');
       return 'mtls_error';
     }
+    const distrust = this.distrust(chain);
+    if (distrust !== undefined) {
+      this.step('tls', 'refused', `the client's certificate: ${distrust}`);
+      return 'mtls_error';
+    }
     return undefined;
+  }
+
+  private distrust(chain: FilterChain): string | undefined {
+    const { clientCertificate } = this.options;
+    const combined = chain.transport_socket?.typed_config.common_tls_context.combined_validation_context;
+    if (this.call.tls !== 'mtls' || clientCertificate === undefined || combined === undefined) return undefined;
+    if (combined.default_validation_context.trust_chain_verification === 'ACCEPT_UNTRUSTED') return undefined;
+    const ca = this.index.snapshot.secrets[combined.validation_context_sds_secret_config.name];
+    return ca?.kind === 'validation_context' ? distrustOf(clientCertificate, ca.trustedCa) : undefined;
   }
 
   private decideTcp(proxy: TcpProxy): Decision {
@@ -156,11 +215,17 @@ class CallDecider {
     }
     const { facts } = read;
     const sent = facts.headers.clone();
-    const decision = decideRequest(this.index, manager, facts, {
-      random: () => this.random(),
-      uuid: this.options.uuid ?? (() => NO_UUID),
-    });
-    this.describeRouting(decision);
+    const decision = decideRequest(
+      this.index,
+      manager,
+      facts,
+      {
+        random: () => this.random(),
+        uuid: this.options.uuid ?? (() => NO_UUID),
+      },
+      this.options.explain === undefined ? undefined : { step: (...step) => this.considered(step) },
+    );
+    this.describeRouting(decision, chain);
     if (decision.kind === 'reply') return this.answer(decision.reply, decision, facts, manager);
     const cluster = this.index.clusters.get(decision.cluster);
     if (cluster !== undefined && !this.hasEndpoint(cluster)) {
@@ -174,24 +239,47 @@ class CallDecider {
     return this.endAtCluster(decision.cluster, decision.hash);
   }
 
-  private describeRouting(decision: RequestDecision): void {
+  /** The decision's steps are ours; what came between them, such as rules that did not match, was noted on the way. */
+  private describeRouting(decision: RequestDecision, chain: FilterChain): void {
     const { virtualHost, route } = decision;
+    const before = this.noted.filter(({ stage }) => stage === 'route');
+    const after = this.noted.filter(({ stage }) => stage !== 'route');
     if (virtualHost === undefined) {
-      this.step('virtual host', 'none', `no virtual host for authority '${decision.originalAuthority}'`);
+      if (decision.kind === 'reply' && decision.reply.flag === 'NR') {
+        this.step('virtual host', 'none', `no virtual host for authority '${decision.originalAuthority}'`);
+        this.explainHost(decision.originalAuthority, chain);
+      }
       return;
     }
     this.decision.virtualHost = virtualHost.name;
     this.step('virtual host', virtualHost.name, undefined, virtualHost.originId);
+    this.trail.push(...before);
     if (route === undefined) {
-      this.step('route', 'none', `no route for path '${decision.originalPath}'`);
+      // A redirect to https comes before any route.
+      if (decision.kind === 'reply' && decision.reply.flag !== 'NR') return;
+      this.step('route', 'none', `no route for ${decision.originalPath}`);
+      if (isPlaceholder(virtualHost.name)) this.explainHost(decision.originalAuthority, chain);
+      else this.hint(nearestRoutes(virtualHost.routes ?? [], decision.originalPath));
       return;
     }
     if (route.name !== undefined) this.decision.route = route.name;
     this.step('route', route.name ?? '(unnamed)', undefined, route.originId);
+    this.trail.push(...after);
     const weighted = route.route?.weighted_clusters?.clusters ?? [];
     if (weighted.length > 0) {
       this.decision.weightedClusters = weighted.map(({ name, weight }) => ({ cluster: name, weight }));
     }
+  }
+
+  private explainHost(authority: string, chain: FilterChain): void {
+    if (this.options.explain === undefined) return;
+    const elsewhere = hostElsewhere(this.index, authority, chain);
+    const table = tableOf(this.index, chain);
+    this.hint(elsewhere.length > 0 ? elsewhere : nearestDomains(table?.config.virtual_hosts ?? [], authority));
+  }
+
+  private considered([stage, verdict, reason, originId]: Parameters<RequestTrace['step']>): void {
+    this.noted.push(this.stepOf(stage, verdict, reason, originId));
   }
 
   /** A reply of the gateway itself. */
@@ -218,6 +306,7 @@ class CallDecider {
     // As the log: a chosen cluster shows only when it exists.
     if (decision.response.cluster !== '') this.decision.cluster = decision.response.cluster;
     this.step('reply', String(rendered.status), reply.details);
+    if (reply.flag === 'NC' && decision.cluster !== undefined) this.hint(nearestClusters(this.index, decision.cluster));
     const error = errorOfReply(reply, rendered.status, decision);
     return error === undefined ? this.decision : this.end(error);
   }
@@ -236,6 +325,7 @@ class CallDecider {
     const cluster = this.index.clusters.get(name);
     if (cluster === undefined) {
       this.step('cluster', 'none', `no cluster '${name}'`);
+      this.hint(nearestClusters(this.index, name));
       this.decision.flags = 'NC';
       return this.end('no_cluster');
     }
@@ -272,14 +362,36 @@ class CallDecider {
   }
 
   private step(stage: string, verdict: string, reason?: string, originId?: number): void {
+    this.trail.push(this.stepOf(stage, verdict, reason, originId));
+  }
+
+  private stepOf(stage: string, verdict: string, reason?: string, originId?: number): TrailStep {
     const origin = this.options.origins?.get(originId);
-    this.trail.push({
+    return {
       stage,
       verdict,
       ...(reason === undefined ? {} : { reason }),
       ...(origin === undefined ? {} : { at: { file: origin.file, line: origin.line } }),
-    });
+    };
   }
+}
+
+function noChain({ transportProtocol, serverName, applicationProtocols }: ConnectionFacts): string {
+  if (transportProtocol !== 'tls') return 'no chain takes plaintext';
+  const protocols = applicationProtocols.length === 0 ? '' : ` and the protocols ${applicationProtocols.join(', ')}`;
+  return serverName === ''
+    ? `no chain for clients without SNI${protocols}`
+    : `no chain for server name '${serverName}'${protocols}`;
+}
+
+function chainReason(chain: FilterChain, { serverName, transportProtocol }: ConnectionFacts): string | undefined {
+  const names = chain.filter_chain_match?.server_names ?? [];
+  if (transportProtocol !== 'tls') return undefined;
+  if (names.length === 0)
+    return serverName === '' ? 'takes any server name' : `takes any server name; none names '${serverName}'`;
+  return names.includes(serverName)
+    ? `server name '${serverName}'`
+    : `'${serverName}' fits ${names.filter((name) => name.startsWith('*')).join(', ')}`;
 }
 
 function refusesWithoutCertificate(chain: FilterChain): boolean {
@@ -309,11 +421,6 @@ function errorOfReply(reply: LocalReply, status: number, decision: RequestDecisi
   if (decision.virtualHost === undefined) return status >= 400 ? 'protocol_error' : undefined;
   const isTlsRedirect = decision.route === undefined && reply.details === 'direct_response';
   return isTlsRedirect ? 'tls_redirect' : undefined;
-}
-
-/** The virtual host that Istio writes where a table would have none. */
-function isPlaceholder(name: string): boolean {
-  return name.startsWith('blackhole:');
 }
 
 function describeUpstreamRequest(

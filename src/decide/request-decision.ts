@@ -21,6 +21,12 @@ export interface RequestChance {
   readonly uuid: () => string;
 }
 
+/** Hears what is considered on the way, for explain. Live traffic has none. */
+export interface RequestTrace {
+  /** One step: `originId` points to the configuration that it is about. */
+  step(stage: string, verdict: string, reason?: string, originId?: number): void;
+}
+
 /** Facts that every outcome carries for log, explain and coverage. */
 export interface RequestOutcome {
   readonly routeConfig: string;

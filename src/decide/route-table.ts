@@ -3,7 +3,7 @@ import { CorsFilter } from '../filters/cors.js';
 import { HeaderOperations } from '../filters/header-operations.js';
 import { compileRewrite, type PathRewrite } from '../filters/rewrite.js';
 import { compileTimeouts, type RouteTimeouts } from '../filters/timeouts.js';
-import { type RequestMatchFacts, RouteIndex } from '../match/route-index.js';
+import { type RequestMatchFacts, RouteIndex, type RouteTrial } from '../match/route-index.js';
 import { compileStringMatcher, toBytes } from '../match/string-matcher.js';
 import { VirtualHostIndex } from '../match/virtual-host-index.js';
 import {
@@ -56,6 +56,8 @@ export interface CompiledVirtualHost {
   readonly virtualHost: VirtualHost;
   readonly domains: readonly string[];
   find(facts: RequestMatchFacts): CompiledRoute | undefined;
+  /** Every route that is considered up to the one that `find` finds, for explain. */
+  explain(facts: RequestMatchFacts): readonly RouteTrial[];
 }
 
 /** Compiled virtual hosts and routes of one route configuration. */
@@ -101,7 +103,12 @@ function compileHosts(config: RouteConfiguration): CompiledVirtualHost[] | undef
 function compileVirtualHost(virtualHost: VirtualHost): CompiledVirtualHost {
   const routes = (virtualHost.routes ?? []).map(compileRoute);
   const index = new RouteIndex(virtualHost.routes ?? []);
-  return { virtualHost, domains: virtualHost.domains, find: (facts) => routes[index.find(facts)] };
+  return {
+    virtualHost,
+    domains: virtualHost.domains,
+    find: (facts) => routes[index.find(facts)],
+    explain: (facts) => index.explain(facts),
+  };
 }
 
 function compileRoute(route: Route): CompiledRoute {

@@ -2,6 +2,9 @@
 // code is never reused.
 import type { MessageType } from './diagnostic.js';
 
+export * from './analysis-messages.js';
+export * from './own-messages.js';
+
 // --- Loading (PST01xx): YAML, Kubernetes objects, structure. Texts of the API server. Spec validation.md §7, §8.
 
 export const YamlSyntax: MessageType = {
@@ -132,7 +135,7 @@ export const FractionalInteger: MessageType = {
 export const IntegerOverflow: MessageType = {
   code: 'PST0117',
   severity: 'error',
-  template: '<nil>: Invalid value: "": Checked value must be of type integer with format {format} in {path}',
+  template: '<nil>: Invalid value: "": Checked value must be of type integer {format} in {path}',
   explanation: 'The number does not fit into the integer type of the field.',
 };
 
@@ -156,6 +159,54 @@ export const OneOfViolation: MessageType = {
   template:
     '<nil>: Invalid value: "": "{path}" must validate one and only one schema (oneOf). Found {count} valid alternatives',
   explanation: 'Fields that exclude each other are set together.',
+};
+
+export const AllOfViolation: MessageType = {
+  code: 'PST1201',
+  severity: 'error',
+  template: '<nil>: Invalid value: "": "{path}" must validate all the schemas (allOf)',
+  explanation:
+    'The API server says this beside the error about fields that exclude each other, where a message has two groups of them.',
+};
+
+export const RulesNotChecked: MessageType = {
+  code: 'PST1202',
+  severity: 'error',
+  template:
+    '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+  explanation:
+    'With a type, a word or a required field that is wrong, the API server does not evaluate the rules of the schema: there may be more to mend once this is.',
+};
+
+export const TooLong: MessageType = {
+  code: 'PST1203',
+  severity: 'error',
+  template: '{path}: Too long: may not be more than {maximum} bytes',
+  explanation: 'The text is longer than the API allows.',
+};
+
+export const BadValue: MessageType = {
+  code: 'PST1204',
+  severity: 'error',
+  template: '{path}: Invalid value: {problem}',
+  explanation: "A check that the API server makes of names and of Kubernetes' own kinds, beside their structure.",
+};
+
+export const WebhookDenial: MessageType = {
+  code: 'PST1206',
+  severity: 'error',
+  template: '{error}',
+  explanation:
+    "istiod's admission webhook refuses the object before it evaluates any rule: for an annotation that users may not set, or because it cannot decode the object. istioctl analyze does not look at this.",
+};
+
+export const InputTooLarge: MessageType = {
+  code: 'PST1205',
+  severity: 'error',
+  template: 'the file has {size} bytes; more than {limit} are not read',
+  explanation:
+    'Configuration of this size is generated or not meant for a gateway, and would take long to read. No object that a cluster stores is larger than 1.5 MiB.',
+  help: 'split the file, or raise the limit with --max-input',
 };
 
 export const BadDuration: MessageType = {
@@ -189,33 +240,7 @@ export const BadBase64: MessageType = {
   help: 'in a Secret, stringData takes the text as it is',
 };
 
-export const PortOutOfRange: MessageType = {
-  code: 'PST0125',
-  severity: 'error',
-  template: 'port number {value} must be in the range 1..65535',
-  explanation: 'istiod refuses ports outside this range.',
-};
-
-export const GatewayWithoutServers: MessageType = {
-  code: 'PST0126',
-  severity: 'error',
-  template: 'gateway must have at least one server',
-  explanation: 'istiod refuses a Gateway without servers.',
-};
-
-export const ServerWithoutHosts: MessageType = {
-  code: 'PST0127',
-  severity: 'error',
-  template: 'server config must contain at least one host',
-  explanation: 'istiod refuses a server without hosts.',
-};
-
-export const VirtualServiceWithoutRoutes: MessageType = {
-  code: 'PST0128',
-  severity: 'error',
-  template: 'http, tcp or tls must be provided in virtual service',
-  explanation: 'istiod refuses a VirtualService without any route.',
-};
+// PST0125 to PST0128 were checks of istiod's webhook, which now speak as IST0106.
 
 export const BadMapKey: MessageType = {
   code: 'PST0129',
@@ -229,14 +254,6 @@ export const FieldNotEmulated: MessageType = {
   severity: 'warning',
   template: '{path} is not emulated: everything behaves as if it were not written',
   explanation: 'Istio would act on this field and postern does not, so the real gateway may answer differently.',
-};
-
-export const RefusedField: MessageType = {
-  code: 'PST0701',
-  severity: 'error',
-  template: '{reason}',
-  explanation: 'The API has this field, and the webhook of istiod refuses every object that sets it.',
-  help: 'leave the field out',
 };
 
 export const ProxyConfigOfWorkload: MessageType = {
@@ -274,6 +291,38 @@ export const UnknownMeshField: MessageType = {
   severity: 'warning',
   template: 'MeshConfig has no field "{path}"; istiod passes over it, and so does postern',
   explanation: 'istiod reads MeshConfig leniently: a misspelt field has no effect.',
+};
+
+// --- istiod's webhook (IST0106, IST0130, IST0131, IST0133; PST12xx): what it refuses and what it warns about. The analyzers
+// of istioctl say the same under the same codes. Spec validation.md §3–§6, §11.
+
+export const SchemaValidationError: MessageType = {
+  code: 'IST0106',
+  severity: 'error',
+  template: 'Schema validation error: {error}',
+  explanation:
+    "istiod's admission webhook refuses the object with this text, so a cluster never stores it. All errors of an object are told together, in istiod's order.",
+};
+
+export const VirtualServiceUnreachableRule: MessageType = {
+  code: 'IST0130',
+  severity: 'warning',
+  template: 'VirtualService rule {rule} not used ({reason}).',
+  explanation: 'A rule stands behind one that takes every request, or all its matches are those of earlier rules.',
+};
+
+export const VirtualServiceIneffectiveMatch: MessageType = {
+  code: 'IST0131',
+  severity: 'info',
+  template: 'VirtualService rule {rule} match {match} is not used (duplicate/overlapping match in rule {other}).',
+  explanation: 'An earlier match takes every request that this one describes.',
+};
+
+export const SchemaWarning: MessageType = {
+  code: 'IST0133',
+  severity: 'warning',
+  template: 'Schema validation warning: {warning}',
+  explanation: "istiod's admission webhook accepts the object and warns with this text.",
 };
 
 // --- Gateways, listeners and Secrets (PST02xx): istiod's and Envoy's own lines. Spec gateway.md §4.2, §4.4, §4.6, §8.5, §8.6.
@@ -645,6 +694,15 @@ export const OutlierNeverEjects: MessageType = {
   help: 'raise maxEjectionPercent',
 };
 
+export const GatewayNodeUnknown: MessageType = {
+  code: 'PST0801',
+  severity: 'warning',
+  template: 'endpoints of {host} on every node are used: the node of the gateway is not known',
+  explanation:
+    'With internalTrafficPolicy Local a gateway gets only the endpoints of the node that its pod runs on; here every endpoint is used.',
+  help: 'name the node: --node-metadata NODE_NAME=NAME (nodeMetadata in the library)',
+};
+
 export const UpstreamNameUnchecked: MessageType = {
   code: 'PST0414',
   severity: 'info',
@@ -710,6 +768,141 @@ export const UnusedUpstreamMapping: MessageType = {
   template: 'upstream mapping {mapping} fits no cluster of the gateway',
   explanation:
     'The service, port or subset of an --upstream mapping is spelled differently from every cluster, or no route leads to it.',
+};
+
+// --- Contract files and what they are run against (PST10xx).
+
+export const NotAContract: MessageType = {
+  code: 'PST1001',
+  severity: 'error',
+  template: 'this is no contract file but {found}',
+  explanation: 'A contract file is one YAML document whose top-level key `contract` names the version of the format.',
+  help: 'begin it with `contract: v1`, or let `postern init` write the first one',
+};
+
+export const ContractUnknownKey: MessageType = {
+  code: 'PST1002',
+  severity: 'error',
+  template: '{path}: unknown key "{key}"',
+  explanation:
+    'A contract file has no such key here. Nothing is passed over: a misspelled expectation would never fail.',
+};
+
+export const ContractWrongValue: MessageType = {
+  code: 'PST1003',
+  severity: 'error',
+  template: '{path}: expected {expected}, found {found}',
+  explanation: 'The value is of another kind than this key of a contract file takes.',
+};
+
+export const ContractKeyMissing: MessageType = {
+  code: 'PST1004',
+  severity: 'error',
+  template: '{path} is missing',
+  explanation: 'A key without which this part of a contract file means nothing is not there.',
+};
+
+export const ContractDuplicateKey: MessageType = {
+  code: 'PST1005',
+  severity: 'error',
+  template: 'key "{key}" is already set in line {firstLine}',
+  explanation: 'The same key stands twice in one map of a contract file, so one of them would never be looked at.',
+};
+
+export const ContractWithoutTests: MessageType = {
+  code: 'PST1006',
+  severity: 'error',
+  template: 'the contract has no tests',
+  explanation: 'A contract without tests would pass whatever the configuration does.',
+};
+
+export const ContractTestEmpty: MessageType = {
+  code: 'PST1007',
+  severity: 'error',
+  template: 'test "{name}" expects nothing',
+  explanation: 'A test without an expectation can never fail.',
+  help: 'write under `expect` what must come of the request',
+};
+
+export const ContractOptions: MessageType = {
+  code: 'PST1008',
+  severity: 'error',
+  template: '{why}',
+  explanation: 'Keys of a contract file that exclude or need each other.',
+};
+
+export const ContractRequest: MessageType = {
+  code: 'PST1009',
+  severity: 'error',
+  template: 'the request cannot be made: {why}',
+  explanation: 'What a contract asks for cannot be put on the wire as one HTTP request.',
+};
+
+export const ContractPattern: MessageType = {
+  code: 'PST1010',
+  severity: 'error',
+  template: 'no RE2 expression: {reason}',
+  explanation: 'Patterns in contracts are RE2, as in Istio, and must match the whole text.',
+};
+
+export const ContractClientUnknown: MessageType = {
+  code: 'PST1011',
+  severity: 'error',
+  template: 'client "{name}" is not declared',
+  explanation: 'A request names a client that the contract does not have under `clients`.',
+};
+
+export const ContractClientUnused: MessageType = {
+  code: 'PST1012',
+  severity: 'error',
+  template: 'client "{name}" is used by no test',
+  explanation: 'A client that no request names is a left-over, or the test that needed it was forgotten.',
+};
+
+export const ContractUpstreamKey: MessageType = {
+  code: 'PST1013',
+  severity: 'error',
+  template: '"{key}" names no upstream: expected HOST[:PORT][/SUBSET]',
+  explanation: 'Upstreams of a contract are named as in --upstream: reviews.shop.svc.cluster.local:9080/v2.',
+};
+
+export const ContractUpstreamUnused: MessageType = {
+  code: 'PST1014',
+  severity: 'error',
+  template: 'upstream "{key}" is used by no test: {why}',
+  explanation:
+    'Either no cluster of the gateway fits the name (a misspelled host, port or subset), or no request of the contract is routed there.',
+};
+
+export const ContractFile: MessageType = {
+  code: 'PST1015',
+  severity: 'error',
+  template: '{what}: {reason}',
+  explanation: 'A file that a contract names cannot be read or used.',
+};
+
+export const ContractClientAuthority: MessageType = {
+  code: 'PST1016',
+  severity: 'error',
+  template: 'client "{name}" cannot be signed by the gateway: the key of the CA that it trusts is not known',
+  explanation: 'postern knows the key of a CA only when it made the CA itself.',
+  help: 'set `gateway: { devCerts: true }` and leave the Secret out, or name files of a client certificate',
+};
+
+export const NotEmulatedInUse: MessageType = {
+  code: 'PST1017',
+  severity: 'error',
+  template: '{what} is in use and not emulated: a contract that passes here may fail in the cluster',
+  explanation:
+    'Istio would act on this, postern does not, so a green contract would promise more than it can. `postern test` fails until it is accepted.',
+  help: "take it out of the contract's configuration, or accept it: --allow-unemulated, or gateway.allowUnemulated in the contract",
+};
+
+export const AllowedButNotInUse: MessageType = {
+  code: 'PST1018',
+  severity: 'warning',
+  template: 'gateway.allowUnemulated: "{name}" accepts nothing',
+  explanation: 'An exception that fits nothing is left over, or misspelled.',
 };
 
 // --- Export to Envoy (PST09xx): what a static bootstrap cannot say as the control plane says it.

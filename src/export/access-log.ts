@@ -6,9 +6,9 @@ import { type Message, typed } from './proto.js';
 export function exportAccessLog(settings: AccessLogSettings): Message {
   const { format, encoding = format === undefined ? 'JSON' : 'TEXT' } = settings;
   return {
-    name: 'envoy.access_loggers.file',
-    typed_config: typed('envoy.extensions.access_loggers.file.v3.FileAccessLog', {
-      path: '/dev/stdout',
+    // Not the file /dev/stdout of Istio's own: that cannot be opened where standard output is a socket or another user's.
+    name: 'envoy.access_loggers.stdout',
+    typed_config: typed('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', {
       log_format:
         encoding === 'JSON'
           ? { json_format: format === undefined ? DEFAULT_JSON_FORMAT : (JSON.parse(format) as Message) }

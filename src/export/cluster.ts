@@ -29,6 +29,8 @@ export function exportCluster(snapshot: Snapshot, material: Material, cluster: C
   );
   return {
     ...rest,
+    // The name in statistics and in %UPSTREAM_CLUSTER%, as istiod gives it.
+    alt_stat_name: `${cluster.name};`,
     ...(endpoints === undefined ? {} : { type: 'STATIC', load_assignment: loadAssignment(cluster.name, endpoints) }),
     ...(type === undefined
       ? {}
@@ -112,7 +114,8 @@ function localities(endpoints: readonly Endpoint[]): readonly Message[] {
     group.endpoints.push(endpoint);
   }
   return [...groups.values()].map(({ locality, priority, weight, endpoints: members }) => ({
-    ...(Object.keys(locality).length === 0 ? {} : { locality }),
+    // Also when it is empty, as istiod does: Envoy drops the weight of a group that has none.
+    locality,
     ...(priority === 0 ? {} : { priority }),
     ...(weight === undefined ? {} : { load_balancing_weight: weight }),
     lb_endpoints: members.map(exportEndpoint),

@@ -28,6 +28,8 @@ export function exportListener(context: ListenerContext, listener: Listener, add
   return {
     ...rest,
     address,
+    // As istiod marks a gateway's; without it Envoy would decorate answers instead of requests.
+    traffic_direction: 'OUTBOUND',
     ...(filters === undefined
       ? {}
       : {
@@ -97,9 +99,18 @@ function connectionManager(context: ListenerContext, manager: HttpConnectionMana
             typed_config: typed('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', requestId.typed_config),
           },
         }),
+    tracing: TRACING,
     ...logs(context),
   };
 }
+
+// Istio's own, without a tracer: what requests can feel of it are the decision in x-request-id and the header
+// x-envoy-decorator-operation (spec dataplane.md §3.2).
+const TRACING: Message = {
+  client_sampling: { value: 100 },
+  random_sampling: { value: 1 },
+  overall_sampling: { value: 100 },
+};
 
 function logs({ accessLog }: ListenerContext): Message {
   return accessLog === undefined ? {} : { access_log: [accessLog] };

@@ -13,3 +13,8 @@ export function fires(percentage: FractionalPercent | undefined, draw: number): 
   const denominator = DENOMINATORS[percentage.denominator ?? 'HUNDRED'];
   return Math.floor(draw * denominator) < (percentage.numerator ?? 0);
 }
+
+/** The same as a number from 0 to 100. */
+export function percentOf(percentage: FractionalPercent | undefined): number {
+  return ((percentage?.numerator ?? 0) * 100) / DENOMINATORS[percentage?.denominator ?? 'HUNDRED'];
+}

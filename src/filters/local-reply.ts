@@ -45,6 +45,12 @@ export const PER_TRY_TIMEOUT: LocalReply = reply(504, 'upstream request timeout'
 // Timers of the connection manager (§3.10).
 export const REQUEST_TIMEOUT: LocalReply = reply(408, 'request timeout', 'request_overall_timeout');
 
+/** The codec's, before there is a request: no flag. */
+export const REQUEST_HEADER_TIMEOUT: LocalReply = {
+  ...reply(408, 'request header timeout', 'request_header_timeout'),
+  fromCodec: true,
+};
+
 /** The stream idle timer: 408 while the request is not complete, else 504. */
 export function streamIdleTimeout(requestComplete: boolean): LocalReply {
   return reply(requestComplete ? 504 : 408, 'stream timeout', 'stream_idle_timeout', 'SI');

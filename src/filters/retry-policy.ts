@@ -12,11 +12,14 @@ export interface CompiledRetryPolicy {
   readonly maxInterval: number;
   /** The host of a retry should be one that has not been tried. */
   readonly avoidsPreviousHosts: boolean;
+  /** Hosts that are drawn at most until one is accepted: the re-picks that the policy allows, and the first. */
+  readonly hostDraws: number;
 }
 
 /** Envoy's defaults, in milliseconds. */
 const BASE_INTERVAL = 25;
 const MAX_PER_BASE = 10;
+const HOST_REPICKS = 1;
 
 /** Policies are part of an immutable snapshot, so each is compiled once however often it is asked for. */
 const compiled = new WeakMap<RetryPolicy, CompiledRetryPolicy>();
@@ -40,6 +43,7 @@ export function compileRetryPolicy(policy: RetryPolicy): CompiledRetryPolicy {
       statusCodes: new Set(policy.retriable_status_codes),
       baseInterval: base,
       maxInterval: parseDuration(policy.retry_back_off?.max_interval ?? '') ?? base * MAX_PER_BASE,
+      hostDraws: 1 + Number(policy.host_selection_retry_max_attempts ?? HOST_REPICKS),
       avoidsPreviousHosts: policy.retry_host_predicate?.some(({ name }) => name === PREVIOUS_HOSTS_PREDICATE) ?? false,
     };
     compiled.set(policy, found);

@@ -8,17 +8,21 @@ export interface RewriteAction {
   readonly regex_rewrite?: { readonly pattern: { readonly regex: string }; readonly substitution: string };
 }
 
-/** Takes and gives a path with its query. */
-export type PathRewrite = (path: string) => string;
+/** Takes and gives a path with its query; `undefined` where nothing is rewritten after all. */
+export type PathRewrite = (path: string) => string | undefined;
 
-/** `undefined` = the route does not rewrite. The query is kept in any case; nothing is normalised again. */
+/**
+ * `undefined` = the route does not rewrite. The query is kept in any case; nothing is normalised again. What would leave
+ * no path before the query is no rewrite either. Source: envoyproxy/envoy source/common/router/config_impl.cc (finalizePathHeader).
+ */
 export function compileRewrite(match: RouteMatch, action: RewriteAction): PathRewrite | undefined {
   if (action.regex_rewrite !== undefined) {
     const regex = compileRegex(action.regex_rewrite.pattern.regex);
     const { substitution } = action.regex_rewrite;
     return (path) => {
       const { plain, query } = split(path);
-      return (regex.kind === 'error' ? plain : regex.replaceAll(plain, substitution)) + query;
+      const rewritten = regex.kind === 'error' ? plain : regex.replaceAll(plain, substitution);
+      return rewritten === '' ? undefined : rewritten + query;
     };
   }
   if (!action.prefix_rewrite) return undefined;

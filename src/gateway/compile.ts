@@ -7,13 +7,14 @@ import { AssumedServices, DevelopmentCertificate, UnusedUpstreamMapping } from '
 import { collect, type Diagnostic, hasErrors } from '../diagnostics/diagnostic.js';
 import type { OriginTable } from '../diagnostics/origin.js';
 import { buildPushContext } from '../registry/build-push-context.js';
+import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import type { GatewayProxy, PushContext, ReadCredentialFile, WorkloadCertificates } from '../registry/push-context.js';
 import { reportEmptyClusters } from '../translate/clusters/empty-clusters.js';
 import { translate } from '../translate/translate.js';
 import type { Snapshot } from '../xds/index.js';
 import { readCredentialFile } from './credential-files.js';
 import { type DevelopmentCertificates, needsWorkloadIdentity } from './development-certificates.js';
-import type { Stubs } from './stubs.js';
+import { type Stubs, withoutUpstreamChecks } from './stubs.js';
 import { applyUpstreamMappings, type UpstreamMapping } from './upstream-mapping.js';
 
 /** What the flags and the library's options say about loading and translating. */
@@ -24,11 +25,15 @@ export interface CompileOptions {
   readonly meshConfig?: Source | undefined;
   /** MeshConfig laid over everything. */
   readonly mesh?: MeshConfig | undefined;
+  /** Files with more bytes than this are refused; default 8 MiB. */
+  readonly maxInput?: number | undefined;
   readonly proxy?: Partial<GatewayProxy> | undefined;
   readonly upstreams?: readonly UpstreamMapping[] | undefined;
   /** Default: on when the files have neither Service nor ServiceEntry. */
   readonly assumeServices?: boolean | undefined;
   readonly workloadCertificates?: WorkloadCertificates | undefined;
+  /** True: certificates of upstreams are not checked, because stand-ins show them; TLS itself stays as configured. */
+  readonly trustUpstreams?: boolean | undefined;
   /** For certificates that are named as files; default: the files of this machine. */
   readonly readFile?: ReadCredentialFile | undefined;
 }
@@ -56,6 +61,15 @@ export interface Compiled {
   readonly stubbed: readonly string[];
   /** Names of Secrets that `--dev-certs` made. */
   readonly developmentSecrets: readonly string[];
+}
+
+/** The ports that the Gateways write, each with the container port that it is listened on: `443 → 8443`. */
+export function servicePorts({ context, store }: Pick<Compiled, 'context' | 'store'>): ReadonlyMap<number, number> {
+  const resolve = gatewayPortResolver(context.store, context.proxy);
+  const ports = new Map<number, number>();
+  for (const gateway of store.all('Gateway'))
+    for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
+  return ports;
 }
 
 /** Thrown when the configuration has errors; nothing was started or changed. */
@@ -93,6 +107,7 @@ export async function compile(
     namespace: options.namespace ?? 'default',
     meshConfig: options.meshConfig,
     mesh: options.mesh,
+    maxInput: options.maxInput,
   });
   const diagnostics: Diagnostic[] = [...load.diagnostics];
   if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);
@@ -131,11 +146,12 @@ export async function compile(
       : await standIns.stubs.stand(mapped.snapshot, context);
   // Only now: what a mapping or a stub supplies is no finding.
   reportEmptyClusters(context, stood.snapshot, report);
+  const snapshot = options.trustUpstreams === true ? withoutUpstreamChecks(stood.snapshot) : stood.snapshot;
   return {
     load,
     store,
     context,
-    snapshot: stood.snapshot,
+    snapshot,
     origins: translation.origins,
     diagnostics,
     assumedServices: assumeServices,

@@ -31,6 +31,11 @@ export class DevelopmentCertificates {
     this.folder = folder;
   }
 
+  /** True once something was signed: somebody trusts the CA. */
+  get isUsed(): boolean {
+    return this.caPair !== undefined;
+  }
+
   ca(): Promise<KeyPair> {
     this.caPair ??= this.stored('ca', () => createDevelopmentCa());
     return this.caPair;
@@ -91,7 +96,9 @@ export class DevelopmentCertificates {
   async workloadIdentity(proxy: GatewayProxy): Promise<WorkloadCertificates> {
     const ca = await this.ca();
     const uri = `spiffe://${proxy.domain}/ns/${proxy.namespace}/sa/istio-ingressgateway-service-account`;
-    const pair = await this.once(uri, () => issueCertificate(ca, { commonName: '', uris: [uri], usage: 'both' }));
+    const pair = await this.once(uri, () =>
+      issueCertificate(ca, { commonName: '', organization: proxy.domain, uris: [uri], usage: 'both' }),
+    );
     return { certificateChain: pair.certificate, privateKey: pair.privateKey, root: ca.certificate };
   }
 

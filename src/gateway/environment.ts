@@ -48,9 +48,20 @@ export function createEnvironment(bind: () => BindSettings): Environment {
   };
 }
 
+/** What setTimeout can count, nearly 25 days; it fires at once when asked for more. */
+const LONGEST = 0x7fffffff;
+
 function startTimer(milliseconds: number, run: () => void): Timer {
-  const timer = setTimeout(run, milliseconds);
-  timer.unref();
+  let left = milliseconds;
+  const start = (): NodeJS.Timeout => {
+    const part = Math.min(left, LONGEST);
+    left -= part;
+    return setTimeout(() => {
+      if (left > 0) timer = start();
+      else run();
+    }, part).unref();
+  };
+  let timer = start();
   return { cancel: () => clearTimeout(timer) };
 }
 

@@ -11,9 +11,10 @@ import { noSecretArrives } from '../decide/chain-readiness.js';
 import { buildSnapshotIndex } from '../decide/snapshot-index.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { gatewayPortResolver } from '../registry/gateway-ports.js';
+import { type StubOptions, startEchoStub } from '../stub/echo-stub.js';
 import { acceptUpdate } from '../translate/update.js';
 import type { Snapshot } from '../xds/index.js';
-import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns } from './compile.js';
+import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns, servicePorts } from './compile.js';
 import { DevelopmentCertificates } from './development-certificates.js';
 import { createEnvironment } from './environment.js';
 import { Stubs } from './stubs.js';
@@ -24,6 +25,8 @@ export interface RunOptions extends CompileOptions {
   readonly sources: readonly Source[] | (() => Promise<readonly Source[]>);
   /** Default: this machine, bound to `address` and `ports`. */
   readonly environment?: Environment;
+  /** Changes this machine: seeds chance, keeps connections on loopback. */
+  readonly adapt?: (machine: Environment) => Environment;
   /** Default 127.0.0.1. */
   readonly address?: string;
   /** Server port (the Service's or the container's) → port to bind; 0 = any. */
@@ -34,6 +37,8 @@ export interface RunOptions extends CompileOptions {
   readonly observer?: StreamObserver;
   /** Echo stubs for services without endpoints; default true. */
   readonly stubs?: boolean;
+  /** Told of what the stubs receive. */
+  readonly onReceived?: StubOptions['onReceived'];
   readonly devCerts?: boolean;
   /** Where the development CA is kept; default: in memory. */
   readonly certificates?: DevelopmentCertificates;
@@ -111,15 +116,20 @@ class Gateway implements RunningGateway {
 
   constructor(options: RunOptions) {
     this.options = options;
-    this.environment =
+    const machine =
       options.environment ??
       createEnvironment(() => ({
         address: options.address ?? '127.0.0.1',
         ports: this.ports,
         ...(options.anyPort === true ? { otherwise: 0 } : {}),
       }));
+    this.environment = options.adapt === undefined ? machine : options.adapt(machine);
+    const { onReceived } = options;
     this.standIns = {
-      stubs: options.stubs === false ? undefined : new Stubs(),
+      stubs:
+        options.stubs === false
+          ? undefined
+          : new Stubs((name) => startEchoStub({ name, ...(onReceived === undefined ? {} : { onReceived }) })),
       certificates: options.certificates ?? new DevelopmentCertificates(undefined),
       devCerts: options.devCerts === true,
     };
@@ -140,12 +150,7 @@ class Gateway implements RunningGateway {
   }
 
   get servicePorts(): ReadonlyMap<number, number> {
-    const resolve = gatewayPortResolver(this.compiled.context.store, this.compiled.context.proxy);
-    const ports = new Map<number, number>();
-    for (const gateway of this.compiled.store.all('Gateway')) {
-      for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
-    }
-    return ports;
+    return servicePorts(this.compiled);
   }
 
   get listeners(): readonly BoundListener[] {

@@ -4,11 +4,26 @@
 import type { PushContext } from '../registry/push-context.js';
 import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
 import { parseClusterName } from '../translate/names.js';
-import type { Cluster, Endpoint, Snapshot } from '../xds/index.js';
+import {
+  type Cluster,
+  type Endpoint,
+  type Snapshot,
+  TLS_TRANSPORT_SOCKET,
+  UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET,
+  type UpstreamTransportSocket,
+} from '../xds/index.js';
+
+/** Makes a stub; default: one that listens and echoes. */
+export type StartStub = (name: string) => Promise<EchoStub>;
 
 /** The echo stubs of one gateway, by cluster name. */
 export class Stubs {
   private readonly running = new Map<string, Promise<EchoStub>>();
+  private readonly startStub: StartStub;
+
+  constructor(start: StartStub = (name) => startEchoStub({ name })) {
+    this.startStub = start;
+  }
 
   /** The snapshot with a stub as the endpoint of every cluster that has no local address. */
   async stand(
@@ -45,7 +60,7 @@ export class Stubs {
   private start(name: string): Promise<EchoStub> {
     let stub = this.running.get(name);
     if (stub === undefined) {
-      stub = startEchoStub({ name });
+      stub = this.startStub(name);
       this.running.set(name, stub);
       // Whoever asked hears of the failure; the next one tries again.
       stub.catch(() => this.running.delete(name));
@@ -84,4 +99,37 @@ function needsStub(cluster: Cluster, snapshot: Snapshot, context: PushContext): 
 function plaintext(cluster: Cluster): Cluster {
   const { transport_socket: _socket, transport_socket_matches: _matches, ...rest } = cluster;
   return rest;
+}
+
+/** A snapshot in which any certificate of an upstream is good; SNI, ALPN and our own certificate stay what they are. */
+export function withoutUpstreamChecks(snapshot: Snapshot): Snapshot {
+  const clusters = snapshot.clusters.map((cluster) => {
+    const { transport_socket: socket, transport_socket_matches: matches } = cluster;
+    return {
+      ...cluster,
+      ...(socket === undefined ? {} : { transport_socket: withoutChecks(socket) }),
+      ...(matches === undefined
+        ? {}
+        : {
+            transport_socket_matches: matches.map((match) => ({
+              ...match,
+              transport_socket: withoutChecks(match.transport_socket),
+            })),
+          }),
+    };
+  });
+  return { ...snapshot, clusters };
+}
+
+function withoutChecks(socket: UpstreamTransportSocket): UpstreamTransportSocket {
+  if (socket.name === UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET) {
+    const { transport_socket, ...rest } = socket.typed_config;
+    return { ...socket, typed_config: { ...rest, transport_socket: withoutChecks(transport_socket) } };
+  }
+  if (socket.name !== TLS_TRANSPORT_SOCKET) return socket;
+  const { combined_validation_context: _checks, ...context } = socket.typed_config.common_tls_context;
+  return {
+    ...socket,
+    typed_config: { ...socket.typed_config, common_tls_context: { ...context, validation_context: {} } },
+  };
 }

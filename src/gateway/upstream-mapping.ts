@@ -195,3 +195,9 @@ function asDnsCluster(cluster: Cluster, mapping: UpstreamMapping): Cluster {
     },
   };
 }
+
+/** What people call a cluster in a split: its subset, or the whole name where it has none. */
+export function subsetOrName(cluster: string): string {
+  const subset = parseClusterName(cluster)?.subset ?? '';
+  return subset === '' ? cluster : subset;
+}

@@ -2,12 +2,12 @@
 // WorkloadEntries and the endpoints of ServiceEntries. Spec destinations.md §5, §6.1–6.2. Source: istio/istio
 // pilot/pkg/serviceregistry/kube/controller/endpointslice.go, serviceentry/conversion.go.
 import type { Labels } from '../config/model/common.js';
+import { isIpAddress } from '../config/model/ip-address.js';
 import type { EndpointPort } from '../config/model/kubernetes.js';
 import { labelsMatch } from '../config/model/labels.js';
 import type { Resource } from '../config/model/resource.js';
 import type { ServicePortSpec, WorkloadEntrySpec } from '../config/model/service-entry.js';
 import type { Store } from '../config/store.js';
-import { isIpAddress } from './ip-address.js';
 import { localityOfLabels, tlsModeOfLabels, withTopologyLabels } from './labels.js';
 import type { IstioEndpoint } from './push-context.js';
 import type { Pod, Workloads } from './workloads.js';
@@ -252,7 +252,7 @@ function workloadEntryEndpoint(
     address: isUnix ? address.slice(UNIX_PREFIX.length) : address,
     port: isUnix ? 0 : mapped !== undefined && mapped > 0 ? mapped : (port.targetPort ?? port.number),
     servicePortName: port.name,
-    labels: withTopologyLabels(labels, locality, undefined),
+    labels: withTopologyLabels(labels, locality, undefined, entry.network),
     locality,
     weight: entry.weight === undefined || entry.weight === 0 ? 1 : entry.weight,
     health: 'HEALTHY',

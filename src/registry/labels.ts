@@ -19,7 +19,12 @@ export function tlsModeOfLabels(labels: Labels, fallback: 'istio' | 'disabled'):
 }
 
 /** The labels that a subset may select by: the workload's own and those that Istio always adds. */
-export function withTopologyLabels(labels: Labels, locality: string, nodeName: string | undefined): Labels {
+export function withTopologyLabels(
+  labels: Labels,
+  locality: string,
+  nodeName: string | undefined,
+  network: string | undefined = undefined,
+): Labels {
   const [region = '', zone = '', subzone = ''] = locality.split('/');
   return {
     ...labels,
@@ -27,6 +32,7 @@ export function withTopologyLabels(labels: Labels, locality: string, nodeName: s
     ...(zone === '' ? {} : { 'topology.kubernetes.io/zone': zone }),
     ...(subzone === '' ? {} : { 'topology.istio.io/subzone': subzone }),
     'topology.istio.io/cluster': CLUSTER_ID,
+    ...(network === undefined || network === '' ? {} : { 'topology.istio.io/network': network }),
     ...(nodeName === undefined || nodeName === '' ? {} : { 'kubernetes.io/hostname': nodeName }),
   };
 }

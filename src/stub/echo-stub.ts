@@ -1,18 +1,25 @@
-// The stand-in of `postern run` for a service that is nowhere: answers every request with JSON of what it received, so
-// that any configuration can be tried with nothing else running. HTTP/1.1 and HTTP/2 by prior knowledge on one port;
-// TLS is ended with a certificate made on the spot; anything else is echoed as it is.
+// The stand-in for a service that is nowhere: HTTP/1.1 and HTTP/2 by prior knowledge on one port; TLS is ended with a
+// certificate made on the spot; anything else is echoed as it is. `postern run` lets it answer every request with JSON of
+// what it received, so that any configuration can be tried with nothing else running.
 import type net from 'node:net';
 import tls from 'node:tls';
 import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/development-ca.js';
-import type { HttpRequest, ReceivedTls, Reply } from './received.js';
-import { httpConnections, listenForConnections } from './socket-server.js';
+import type { HttpRequest, Received, ReceivedTls, Reply, RequestHandler } from './received.js';
+import { describeTls, httpConnections, listenForConnections } from './socket-server.js';
 
 /** Where to listen and what to say. */
-export interface EchoStubOptions {
+export interface StubOptions {
   /** What the stub calls itself: the name of the cluster it stands for. */
   readonly name: string;
   /** Default 127.0.0.1. */
   readonly host?: string;
+  /** Default: JSON of what came. */
+  readonly answer?: RequestHandler;
+  /**
+   * Told of each request when its body is complete, and of each connection that is no HTTP when its first bytes are
+   * there; `peerPort` is the port that it came from. Behind TLS the client is asked for a certificate then.
+   */
+  readonly onReceived?: (received: Received, peerPort: number) => void;
 }
 
 /** A listening stub. */
@@ -24,16 +31,24 @@ export interface EchoStub {
 }
 
 /**
- * Starts an echo stub on a port of the operating system.
+ * Starts a stub on a port of the operating system.
  *
  *     const stub = await startEchoStub({ name: 'outbound|80||web.shop.svc.cluster.local' });
  *     (await (await fetch(`http://${stub.address}/cart`)).json()).stub; // the name
  *     await stub.close();
  */
-export async function startEchoStub(options: EchoStubOptions): Promise<EchoStub> {
-  const http = httpConnections(() => (request, reply) => answer(options.name, request, reply));
+export async function startEchoStub(options: StubOptions): Promise<EchoStub> {
+  const { name, onReceived } = options;
+  const answer = options.answer ?? ((request: HttpRequest, reply: Reply): void => echo(name, request, reply));
   const certificates = new StubCertificates();
   const serve = (socket: net.Socket, raw: net.Socket, seen: ReceivedTls | undefined): void => {
+    const peerPort = raw.remotePort ?? -1;
+    const record = (received: Received): void => onReceived?.(received, peerPort);
+    const behindTls = seen === undefined ? {} : { tls: seen };
+    const http = httpConnections(() => (request, reply) => {
+      record({ kind: 'http', server: name, ...request, ...behindTls });
+      answer(request, reply);
+    });
     if (seen?.alpn === 'h2') {
       http(socket, raw, seen);
       return;
@@ -42,13 +57,18 @@ export async function startEchoStub(options: EchoStubOptions): Promise<EchoStub>
       socket.pause();
       socket.unshift(first);
       if (seen === undefined && first[0] === TLS_HANDSHAKE) {
-        acceptTls(raw, certificates, serve);
+        acceptTls(raw, certificates, onReceived !== undefined, serve);
         return;
       }
       if (looksLikeHttp(first)) {
         http(socket, raw, seen);
       } else {
-        socket.on('data', (chunk: Buffer) => socket.write(chunk));
+        const received: Extract<Received, { kind: 'tcp' }> = { kind: 'tcp', server: name, bytes: '', ...behindTls };
+        record(received);
+        socket.on('data', (chunk: Buffer) => {
+          received.bytes += chunk.toString('latin1');
+          socket.write(chunk);
+        });
         socket.on('end', () => socket.end());
       }
       // What was put back comes again, as 'data', to whoever took over.
@@ -56,7 +76,7 @@ export async function startEchoStub(options: EchoStubOptions): Promise<EchoStub>
     });
   };
   const server = await listenForConnections({ host: options.host ?? '127.0.0.1' }, serve);
-  return { name: options.name, address: `${server.host}:${server.port}`, close: () => server.close() };
+  return { name, address: `${server.host}:${server.port}`, close: () => server.close() };
 }
 
 const TLS_HANDSHAKE = 0x16;
@@ -66,6 +86,7 @@ const TLS_HANDSHAKE = 0x16;
 function acceptTls(
   raw: net.Socket,
   certificates: StubCertificates,
+  asksForCertificate: boolean,
   serve: (socket: net.Socket, raw: net.Socket, seen: ReceivedTls) => void,
 ): void {
   const server = tls.createServer({
@@ -76,12 +97,13 @@ function acceptTls(
       );
     },
     ALPNCallback: ({ protocols }) => PREFERRED.find((name) => protocols.includes(name)) ?? protocols[0],
+    requestCert: asksForCertificate,
+    rejectUnauthorized: false,
   });
   server.on('tlsClientError', () => {});
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
-    const alpn = typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
-    serve(socket, raw, { version: socket.getProtocol() ?? '', ...(PREFERRED.includes(alpn) ? { alpn } : {}) });
+    serve(socket, raw, describeTls(socket));
   });
   // A client without SNI never calls SNICallback, so it needs a context of its own.
   certificates.contextFor('stub.invalid').then(
@@ -126,7 +148,7 @@ function looksLikeHttp(first: Buffer): boolean {
   return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+ /.test(first.toString('latin1', 0, 64));
 }
 
-function answer(name: string, request: HttpRequest, reply: Reply): void {
+function echo(name: string, request: HttpRequest, reply: Reply): void {
   const seen = {
     stub: name,
     protocol: request.protocol,

@@ -142,7 +142,8 @@ function createTlsServer(
   return server;
 }
 
-function describeTls(socket: tls.TLSSocket): ReceivedTls {
+/** What the server side of a handshake saw. */
+export function describeTls(socket: tls.TLSSocket): ReceivedTls {
   const peer = socket.getPeerCertificate();
   const sni = (socket as { servername?: string | false | null }).servername;
   const subject = peer.subject === undefined ? '' : renderSubject(peer.subject);

@@ -22,7 +22,7 @@ const EDGE: Required<Pick<ConnectionSettings, Setting>> = {
 };
 
 /** What the profile sets and the data plane does not carry out; written by hand, the rows of the fields warn. */
-const NOT_EMULATED: readonly Setting[] = ['listenerPerConnectionBufferLimitBytes', 'httpRequestHeadersTimeout'];
+const NOT_EMULATED: readonly Setting[] = ['listenerPerConnectionBufferLimitBytes'];
 
 /** The written value, else that of the profile, else `undefined`. */
 export function connectionSetting<S extends Setting>(

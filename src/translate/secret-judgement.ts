@@ -54,6 +54,7 @@ export function judgeCertificate(input: CertificateInput): Judgement<Certificate
   const key = judgeKey(keyBlock, leaf);
   if (key !== undefined) return key;
   if (input.served) {
+    if (/^CN=$/m.test(leaf.subject ?? '')) return refused('Invalid TLS context has an empty subject CN');
     if (!hasName(leaf)) return refused('Invalid TLS context has neither subject CN nor SAN names');
     if (input.ocspStaple === '' && mustStaple(leaf))
       return refused('OCSP response is required for must-staple certificate');

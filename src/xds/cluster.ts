@@ -71,6 +71,8 @@ export interface CircuitBreakerThresholds {
   readonly retry_budget?: {
     readonly budget_percent: { readonly value: number };
     readonly min_retry_concurrency: number;
+    /** The share is of the requests that began within it; absent = of those under way. */
+    readonly budget_interval?: string;
   };
 }
 
@@ -89,28 +91,35 @@ export interface OutlierDetection {
   readonly split_external_local_origin_errors?: boolean;
 }
 
-/** Of HTTP/2 connections to a cluster's hosts. */
-export interface Http2UpstreamOptions {
-  readonly max_concurrent_streams?: number;
-  /** A PING each `interval`; the connection is closed when nothing comes within `timeout`. */
-  readonly connection_keepalive?: { readonly interval?: string; readonly timeout?: string };
-}
-
 export interface HttpProtocolOptions {
   /** Exactly one of the two configs: explicit protocol, or the downstream's own. */
   readonly explicit_http_config?: {
     readonly http_protocol_options?: EmptyMessage;
-    readonly http2_protocol_options?: Http2UpstreamOptions;
+    readonly http2_protocol_options?: Http2ProtocolOptions;
   };
   readonly use_downstream_protocol_config?: {
     readonly http_protocol_options?: EmptyMessage;
-    readonly http2_protocol_options?: Http2UpstreamOptions;
+    readonly http2_protocol_options?: Http2ProtocolOptions;
   };
   readonly upstream_http_protocol_options?: { readonly auto_sni?: boolean; readonly auto_san_validation?: boolean };
+  readonly outlier_detection?: { readonly error_matcher: MatchPredicate };
   readonly common_http_protocol_options?: {
     readonly idle_timeout?: string;
     readonly max_requests_per_connection?: number;
     readonly max_connection_duration?: string;
+  };
+}
+
+export interface Http2ProtocolOptions {
+  readonly max_concurrent_streams?: number;
+  readonly connection_keepalive?: { readonly interval: string; readonly timeout: string };
+}
+
+/** Of Envoy's match predicates those that name response statuses. */
+export interface MatchPredicate {
+  readonly or_match?: { readonly rules: readonly MatchPredicate[] };
+  readonly http_response_headers_match?: {
+    readonly headers: readonly { readonly name: string; readonly string_match: { readonly exact: string } }[];
   };
 }
 

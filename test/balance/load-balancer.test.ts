@@ -303,6 +303,13 @@ t.test('health, priorities and panic', (t) => {
     { excludePriorities: new Set([0]) },
     ['far:80'],
   );
+  checkChoices(
+    'but not by a hash',
+    cluster({ lb_policy: 'RING_HASH' }),
+    [host('near:80'), far],
+    { hash: 1n, excludePriorities: new Set([0]) },
+    ['near:80'],
+  );
   checkChoices('until none is left', cluster({}), [host('near:80'), far], { excludePriorities: new Set([0, 1]) }, [
     'near:80',
   ]);
@@ -322,8 +329,82 @@ t.test('locality weights', (t) => {
   // eu keeps 1.4 × ½ of its 80: 56 against 20.
   const counts = tally(weighted, degraded, 760);
   t.same(counts, { 'eu-2': 560, 'us-1': 200 }, 'a half-dead locality gives up traffic');
+  const panicking = cluster({
+    common_lb_config: { healthy_panic_threshold: { value: 90 }, locality_weighted_lb_config: {} },
+  });
+  const unhealthy = localities.map((each) => ({ ...each, ejected: each.address !== 'us-1' }));
+  t.same(
+    tally(panicking, unhealthy, 900),
+    { 'eu-1': 300, 'eu-2': 300, 'us-1': 300 },
+    'in panic localities weigh nothing',
+  );
   t.end();
 });
+
+t.test('warm-up: a new host grows from its share to the whole', (t) => {
+  const window = 100_000;
+  const rows: readonly (readonly [name: string, config: Partial<Cluster>, age: number, share: number])[] = [
+    ['just joined: at least 10 %', roundRobin({}), 0, 0.1],
+    ['half of the window', roundRobin({}), window / 2, 0.5],
+    ['aggression 2', roundRobin({ aggression: { default_value: 2 } }), window / 4, 0.5],
+    ['a minimum of its own', roundRobin({ min_weight_percent: { value: 30 } }), window / 5, 0.3],
+    ['without a minimum it waits for its first turn', roundRobin({ min_weight_percent: {} }), window / 2, 0],
+    ['over', roundRobin({}), window + 1, 1],
+    ['least request', { lb_policy: 'LEAST_REQUEST', least_request_lb_config: slow({}) }, window / 2, 0.5],
+    ['not for RANDOM', { lb_policy: 'RANDOM', round_robin_lb_config: slow({}) }, 0, 1],
+    ['not without a window', roundRobin({ slow_start_window: '0s' }), 0, 1],
+  ];
+  for (const [name, config, age, share] of rows) {
+    let clock = 5_000;
+    const old = [host('a:80'), host('b:80'), host('c:80')];
+    const balancer = createLoadBalancer<TestHost>(cluster(config), old, () => clock);
+    clock += 2 * window;
+    const fresh = host('new:80');
+    balancer.replaceHosts([...old, fresh]);
+    clock += age;
+    const random = seeded(3);
+    let count = 0;
+    const draws = 6200;
+    for (let i = 0; i < draws; i++) if (balancer.choose({ random }) === fresh) count++;
+    const want = (draws * share) / (3 + share);
+    t.ok(Math.abs(count - want) < draws * 0.015, `${name}: ${count} of ${draws}, wanted ${Math.round(want)}`);
+  }
+  t.end();
+});
+
+t.test('another set of hosts does not restart round robin', (t) => {
+  const [a, b, c, d] = ['a:80', 'b:80', 'c:80', 'd:80'].map((address) => host(address));
+  if (a === undefined || b === undefined || c === undefined || d === undefined) throw new Error('no hosts');
+  const balancer = createLoadBalancer<TestHost>(cluster({}), [a, b, c]);
+  const next = (): string | undefined => balancer.choose({ random: () => 0 })?.address;
+  t.same([next(), next()], ['a:80', 'b:80']);
+  balancer.replaceHosts([a, b, c, d]);
+  t.same([next(), next(), next()], ['c:80', 'd:80', 'a:80']);
+  t.end();
+});
+
+t.test('how often an excluded host is drawn again', (t) => {
+  const hosts = [host('a:80'), host('b:80')];
+  const [a] = hosts;
+  const choose = (maxDraws: number | undefined): string | undefined =>
+    createLoadBalancer<TestHost>(cluster({ lb_policy: 'RANDOM' }), hosts).choose({
+      exclude: a === undefined ? [] : [a],
+      maxDraws,
+      random: draws(0, 0, 0, 0, 0, 0.9),
+    })?.address;
+  t.equal(choose(5), 'a:80', 'given up');
+  t.equal(choose(6), 'b:80');
+  t.equal(choose(undefined), 'b:80', 'six is what Istio asks for');
+  t.end();
+});
+
+function slow(config: NonNullable<Cluster['round_robin_lb_config']>['slow_start_config']) {
+  return { slow_start_config: { slow_start_window: '100s', ...config } };
+}
+
+function roundRobin(config: NonNullable<Cluster['round_robin_lb_config']>['slow_start_config']): Partial<Cluster> {
+  return { round_robin_lb_config: slow(config) };
+}
 
 /** The specification of xxHash64, word for word. */
 function plainXxHash64(bytes: Uint8Array, seed: bigint): bigint {

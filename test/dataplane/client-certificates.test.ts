@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import t from 'tap';
-import { certificateHash, publicKeyHash } from '../../src/dataplane/transport-socket/certificate-facts.js';
+import { certificateHash, publicKeyHash } from '../../src/decide/certificate-facts.js';
 import type { Secret } from '../../src/xds/index.js';
 import type { ChainOptions } from '../support/data-plane.js';
 import {

@@ -191,6 +191,60 @@ t.test(
   },
 );
 
+t.test('DNS: addresses of both families race', async (t) => {
+  const upstream = await startRecorder();
+  t.teardown(() => upstream.close());
+  const dead: string[] = [];
+  const rows = [
+    { name: 'a refused address is followed by the next at once', first: '127.0.0.9', wait: 0 },
+    { name: 'a silent one after 300 ms', first: '192.0.2.1', wait: 300 },
+  ];
+  for (const { name, first, wait } of rows) {
+    const time = new ManualTime();
+    const real = loopbackEnvironment(time);
+    const environment: Environment = {
+      ...real,
+      lookup: async (_, family) => [{ address: family === 4 ? first : '127.0.0.1', ttl: 60 }],
+      connect: (address, port, options) => {
+        if (address !== '192.0.2.1') return real.connect(address, port, options);
+        const silent = new net.Socket();
+        silent.once('close', () => dead.push(address));
+        return silent;
+      },
+    };
+    const config = cluster('c', {
+      type: 'LOGICAL_DNS',
+      dns_lookup_family: 'ALL',
+      load_assignment: {
+        cluster_name: 'c',
+        endpoints: [
+          {
+            locality: {},
+            lb_endpoints: [
+              {
+                endpoint: { address: { socket_address: { address: 'both.test', port_value: upstream.port } } },
+                load_balancing_weight: 1,
+              },
+            ],
+          },
+        ],
+      },
+    });
+    const manager = clusters([config], {}, environment);
+    await manager.ready?.();
+    const dialled = dial(manager, 'c');
+    if (wait > 0) time.advance(wait);
+    const outcome = await dialled;
+    t.ok(outcome instanceof net.Socket, name);
+    if (outcome instanceof net.Socket) {
+      t.equal(outcome.remoteAddress, '127.0.0.1');
+      outcome.destroy();
+    }
+    manager.close();
+  }
+  await until(() => dead.length === 1, 'the loser is closed');
+});
+
 t.test('DNS: each name is asked after its own TTL', async (t) => {
   const time = new ManualTime();
   const asked: string[] = [];
@@ -372,6 +426,29 @@ function tlsCluster(
   });
 }
 
+t.test('warm-up: an endpoint that joins gets little at first', (t) => {
+  const time = new ManualTime();
+  const config = cluster('c', { round_robin_lb_config: { slow_start_config: { slow_start_window: '100s' } } });
+  const environment = { ...loopbackEnvironment(time), random: () => 0 };
+  const first = clusters([config], { c: [endpoint(1), endpoint(2)] }, environment);
+  time.advance(101_000);
+  const next = clusters([config], { c: [endpoint(1), endpoint(2), endpoint(3)] }, environment, {}, first);
+  const share = (): number => {
+    let count = 0;
+    for (let i = 0; i < 210; i++) if (next.get('c')?.chooseHost({})?.address === '127.0.0.1:3') count++;
+    return count;
+  };
+  t.equal(share(), 10, 'a tenth of the weight of the others');
+  time.advance(50_000);
+  const half = share();
+  t.ok(half >= 38 && half <= 44, `a fifth at half time: ${half}`);
+  time.advance(50_001);
+  const whole = share();
+  t.ok(whole >= 69 && whole <= 71, `a third in the end: ${whole}`);
+  next.close();
+  t.end();
+});
+
 t.test('TLS origination', async (t) => {
   const seen: { servername: string | false; alpn: string | false; subject: string }[] = [];
   const server = tls.createServer(
@@ -470,7 +547,7 @@ t.test('TLS origination', async (t) => {
 
 async function certificateNames(): Promise<string[]> {
   const { X509Certificate } = await import('node:crypto');
-  const { subjectAltNames } = await import('../../src/dataplane/transport-socket/certificate-facts.js');
+  const { subjectAltNames } = await import('../../src/decide/certificate-facts.js');
   return subjectAltNames(new X509Certificate(pem('upstream.pem'))).map(({ value }) => value);
 }
 

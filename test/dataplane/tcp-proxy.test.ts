@@ -4,6 +4,7 @@ import net from 'node:net';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import t from 'tap';
+import { counter } from '../../src/dataplane/telemetry/stats.js';
 import type { StreamInfo } from '../../src/dataplane/telemetry/stream-info.js';
 import { clientHello } from '../support/client-hello.js';
 import {
@@ -364,6 +365,39 @@ t.test('idle for the whole timeout: FIN; a byte starts it over', async (t) => {
   await ended;
   socket.destroy();
   t.match(await nextLine(plane, 1), { flags: [], details: '', bytesReceived: 2 });
+});
+
+t.test('maximum duration: DT, whatever is under way', async (t) => {
+  const time = new ManualTime();
+  const upstream = await startRecorder();
+  const plane = await startDataPlane(
+    snapshot({
+      listeners: [listener(9000, [chain({ cluster: 'up', idleTimeout: '0s', maxDuration: '10s' })])],
+      clusters: { up: [endpoint(upstream.port)] },
+    }),
+    loopbackEnvironment(time),
+  );
+  t.teardown(async () => {
+    await plane.close();
+    await upstream.close();
+  });
+  const socket = net.connect({ port: plane.port(), host: '127.0.0.1' });
+  const echo = (): Promise<void> =>
+    new Promise((resolve) => {
+      socket.once('data', () => resolve());
+      socket.write('x');
+    });
+  await echo();
+  time.advance(9_900);
+  await echo();
+  t.equal(plane.log.length, 0, 'still there');
+  const ended = new Promise<void>((resolve) => socket.once('end', resolve));
+  socket.resume();
+  time.advance(100);
+  await ended;
+  t.match(await nextLine(plane, 1), { flags: ['DT'], details: '', bytesReceived: 2, bytesSent: 2 });
+  await until(() => upstream.connections[0]?.ended === true, 'the upstream sees the end');
+  t.equal(counter('tcp.up.max_downstream_connection_duration').value, 1);
 });
 
 t.test('connect timeout: UF,URX without a failure text', async (t) => {

@@ -1,20 +1,16 @@
 // Certificates, names and parameters of transport sockets, as tables (spec dataplane.md §2.3, gateway.md §7.4, §7.6).
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
+import { tlsFailureText } from '../../src/dataplane/transport-socket/failure-reason.js';
+import { matchesName } from '../../src/dataplane/transport-socket/peer-verdict.js';
+import { sharesVersion, tlsParameters } from '../../src/dataplane/transport-socket/tls-parameters.js';
 import {
   type CandidateCertificate,
   chooseCertificate,
   describeCertificate,
   readClientSignatures,
-} from '../../src/dataplane/transport-socket/certificate-choice.js';
-import {
-  dnsNameCovers,
-  rfc2253Subject,
-  subjectAltNames,
-} from '../../src/dataplane/transport-socket/certificate-facts.js';
-import { tlsFailureText } from '../../src/dataplane/transport-socket/failure-reason.js';
-import { matchesName } from '../../src/dataplane/transport-socket/peer-verdict.js';
-import { sharesVersion, tlsParameters } from '../../src/dataplane/transport-socket/tls-parameters.js';
+} from '../../src/decide/certificate-choice.js';
+import { dnsNameCovers, rfc2253Subject, subjectAltNames } from '../../src/decide/certificate-facts.js';
 import { clientHello } from '../support/client-hello.js';
 import { pem } from '../support/data-plane.js';
 

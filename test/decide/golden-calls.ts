@@ -279,7 +279,13 @@ export function requestHead(
   const protocol =
     http.proto === undefined || http.proto === 'HTTP/1.1' ? ('HTTP/1.1' as const) : ('HTTP/1.0' as const);
   const outcome = checkHttp1Head(
-    { method, target, rawHeaders: raw, isTls: tls !== undefined },
+    {
+      method,
+      target,
+      rawHeaders: raw,
+      isTls: tls !== undefined,
+      isServedVersion: protocol === 'HTTP/1.1' || manager.http_protocol_options.accept_http_10 === true,
+    },
     manager.common_http_protocol_options,
   );
   if (outcome.kind === 'error') return outcome;

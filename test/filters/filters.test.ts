@@ -406,6 +406,9 @@ t.test('rewrites', (t) => {
     compileRewrite({ prefix: '/' }, { regex_rewrite: { pattern: { regex: pattern }, substitution } })?.(path);
   t.equal(regex('^/svc/([^/]+)(/.*)$', '/x\\2/\\1', '/svc/a/b/c?q=1'), '/x/b/c/a?q=1');
   t.equal(regex('a', 'b', '/a/banana'), '/b/bbnbnb');
+  t.equal(regex('/a(.)b', '', '/a.b'), undefined, 'nothing left: no rewrite');
+  t.equal(regex('/a(.)b', '', '/a.b?x=1'), undefined);
+  t.equal(regex('/none', '', '/a'), '/a', 'nothing replaced: a rewrite all the same');
   t.equal(compileRewrite({ prefix: '/' }, {}), undefined);
   t.end();
 });
@@ -653,6 +656,10 @@ t.test('local replies', (t) => {
     '404 date=D server=istio-envoy connection=close content-length=0 no body',
   );
   t.equal(render(replies.MISSING_HOST), '400 date=D server=istio-envoy connection=close content-length=0 no body');
+  t.equal(
+    render(replies.MISSING_HOST, { isGrpc: true }),
+    '200 content-type=application/grpc grpc-status=13 date=D server=istio-envoy connection=close content-length=0 no body',
+  );
   t.equal(render(UH), '503 content-length=19 content-type=text/plain date=D server=istio-envoy 19');
   t.equal(
     render(UH, { isHead: true }),

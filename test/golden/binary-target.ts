@@ -63,27 +63,34 @@ function startsWarming(golden: GoldenCase): boolean {
   return golden.recorded.ready !== 'live' && golden.settle === undefined;
 }
 
-async function flags(golden: GoldenCase, folder: string, ready: string): Promise<string[]> {
+/** The workload and mesh of a case, for any command that loads configuration; writes a file into `folder`. */
+export async function configFlags(golden: GoldenCase, folder: string): Promise<string[]> {
   const proxy = gatewayProxyOf(golden);
   const { region = '', zone = '', subZone = '' } = proxy.locality ?? {};
   const meshConfig = path.join(folder, 'mesh.yaml');
   if (golden.mesh !== undefined) await writeFile(meshConfig, stringify(golden.mesh));
-  const ports = new Set(golden.calls.map((call) => call.port));
-  const others = golden.calls.some((call) => call.address !== undefined && call.address !== '127.0.0.1');
   return [
     '--no-stubs',
     '--no-assume-services',
+    ...['--workload-certs', path.join(goldenRoot(), 'certs/mesh')],
+    ...(golden.mesh === undefined ? [] : ['--mesh-config', meshConfig]),
+    ...Object.entries(golden.gatewayLabels ?? {}).flatMap(([key, value]) => ['--gateway-label', `${key}=${value}`]),
+    ...Object.entries(proxy.metadata ?? {}).flatMap(([key, value]) => ['--node-metadata', `${key}=${value}`]),
+    ...(proxy.locality === undefined ? [] : ['--node-locality', `${region}/${zone}/${subZone}`]),
+  ];
+}
+
+async function flags(golden: GoldenCase, folder: string, ready: string): Promise<string[]> {
+  const ports = new Set(golden.calls.map((call) => call.port));
+  const others = golden.calls.some((call) => call.address !== undefined && call.address !== '127.0.0.1');
+  return [
+    ...(await configFlags(golden, folder)),
     ...['--access-log', 'json'],
     ...['--admin', 'off'],
     ...['--drain-time', '0s'],
     ...['--ready-file', ready],
     ...['--address', others ? '0.0.0.0' : '127.0.0.1'],
-    ...['--workload-certs', path.join(goldenRoot(), 'certs/mesh')],
     ...[...ports].flatMap((port) => ['--port', `${port}=0`]),
-    ...(golden.mesh === undefined ? [] : ['--mesh-config', meshConfig]),
-    ...Object.entries(golden.gatewayLabels ?? {}).flatMap(([key, value]) => ['--gateway-label', `${key}=${value}`]),
-    ...Object.entries(proxy.metadata ?? {}).flatMap(([key, value]) => ['--node-metadata', `${key}=${value}`]),
-    ...(proxy.locality === undefined ? [] : ['--node-locality', `${region}/${zone}/${subZone}`]),
     ...(startsWarming(golden) ? ['--initial-fetch-timeout', '15s'] : []),
   ];
 }

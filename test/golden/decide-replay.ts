@@ -25,19 +25,7 @@ export async function decideCase(
   golden: GoldenCase,
   live?: (position: number) => CallOutcome | undefined,
 ): Promise<readonly DecideResult[]> {
-  const compiled = await compile(
-    [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
-    {
-      ...(golden.mesh === undefined
-        ? {}
-        : { meshConfig: { file: 'mesh.yaml', text: stringify(golden.mesh), named: true } }),
-      proxy: gatewayProxyOf(golden),
-      assumeServices: false,
-      workloadCertificates: meshCertificates(),
-    },
-    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
-  );
-  const index = buildSnapshotIndex(compiled.snapshot);
+  const index = await indexOf(golden);
   const results: DecideResult[] = [];
   // The first seconds of a gateway that waits for its Secrets are nothing that can be decided.
   if (golden.recorded.ready !== 'live' && golden.settle === undefined) return results;
@@ -51,6 +39,33 @@ export async function decideCase(
     results.push({ area: golden.area, id: callId(golden.id, call.name), differences });
   }
   return results;
+}
+
+/** The calls of a case that are asked of `decide`, each with its position. */
+export function computableCalls(golden: GoldenCase): readonly { readonly position: number; readonly call: Call }[] {
+  if (golden.recorded.ready !== 'live' && golden.settle === undefined) return [];
+  return golden.calls.flatMap((call, position) => {
+    const recorded = golden.recorded.calls[position];
+    const isAsked = recorded !== undefined && call.http !== undefined && isComputable(call, call.http, recorded);
+    return isAsked && call.http !== undefined ? [{ position, call: toCall(call, call.http) }] : [];
+  });
+}
+
+/** The configuration of a case as it is written, compiled. */
+export async function indexOf(golden: GoldenCase): Promise<SnapshotIndex> {
+  const compiled = await compile(
+    [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
+    {
+      ...(golden.mesh === undefined
+        ? {}
+        : { meshConfig: { file: 'mesh.yaml', text: stringify(golden.mesh), named: true } }),
+      proxy: gatewayProxyOf(golden),
+      assumeServices: false,
+      workloadCertificates: meshCertificates(),
+    },
+    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
+  );
+  return buildSnapshotIndex(compiled.snapshot);
 }
 
 // What only a live upstream, an earlier call or the client can cause (interface: computable calls).

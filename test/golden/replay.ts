@@ -45,9 +45,17 @@ export type StartBinary = (
   observe: (entry: TimedLogEntry) => void,
 ) => Promise<Target & { readonly listeners: ReadonlyMap<string, Endpoint> }>;
 
+/** Starts a target in a process of its own, which is told where the upstreams really are (`ip:port` as configured). */
+export type StartMapped = (
+  golden: GoldenCase,
+  upstreams: ReadonlyMap<string, Endpoint>,
+  observe: (entry: TimedLogEntry) => void,
+) => ReturnType<StartBinary>;
+
 export type Start =
   | { readonly kind: 'in-process'; readonly start: StartTarget }
-  | { readonly kind: 'binary'; readonly start: StartBinary };
+  | { readonly kind: 'binary'; readonly start: StartBinary }
+  | { readonly kind: 'mapped'; readonly start: StartMapped };
 
 export interface CallResult {
   readonly area: string;
@@ -80,7 +88,7 @@ export async function replayCase(golden: GoldenCase, start: Start): Promise<read
     const recorded = golden.recorded.calls[index] as CallOutcome;
     return { ...golden, calls: [call], recorded: { ...golden.recorded, calls: [recorded] } };
   });
-  if (start.kind === 'in-process') return (await Promise.all(single.map((one) => replayInOrder(one, start)))).flat();
+  if (start.kind !== 'binary') return (await Promise.all(single.map((one) => replayInOrder(one, start)))).flat();
   // Upstreams at configured addresses are there once only.
   const results: CallResult[] = [];
   for (const one of single) results.push(...(await replayInOrder(one, start)));
@@ -121,12 +129,14 @@ class Session {
   private readonly log: Timed<LogEntry>[] = [];
   private readonly made: MadeCall[] = [];
   private target: Target | undefined = undefined;
+  private settle: number | undefined = undefined;
 
   constructor(golden: GoldenCase) {
     this.golden = golden;
   }
 
   async start(start: Start): Promise<void> {
+    if (start.kind !== 'in-process') this.settle = 10;
     for (const spec of this.golden.upstreams) {
       const upstream = await startUpstream({
         ...upstreamOptions(spec),
@@ -136,8 +146,12 @@ class Session {
       this.upstreams.push(upstream);
       this.upstreamPorts.set(spec.at, { host: upstream.host, port: upstream.port });
     }
-    if (start.kind === 'binary') {
-      const target = await start.start(this.golden, (entry) => this.log.push(entry));
+    if (start.kind !== 'in-process') {
+      const observe = (entry: TimedLogEntry): void => void this.log.push(entry);
+      const target =
+        start.kind === 'binary'
+          ? await start.start(this.golden, observe)
+          : await start.start(this.golden, this.upstreamPorts, observe);
       this.target = target;
       for (const [address, endpoint] of target.listeners) this.listeners.set(address, endpoint);
       return;
@@ -212,7 +226,11 @@ class Session {
     // Where the recording shows an end, it is waited for; it mostly comes at once.
     const hasEnd = recorded?.tcp?.closed !== undefined || recorded?.tcp?.alert !== undefined;
     const isTimed = call.timing === true || TIMED_CASES.has(this.golden.id) || hasEnd;
-    return { listen: isTimed ? wait : Math.min(wait, LISTEN_CAP), exchange: EXCHANGE_LIMIT };
+    return {
+      listen: isTimed ? wait : Math.min(wait, LISTEN_CAP),
+      exchange: EXCHANGE_LIMIT,
+      ...(this.settle === undefined ? {} : { settle: this.settle }),
+    };
   }
 
   private async repeatCall(
@@ -357,7 +375,8 @@ function configuredAddress({ at }: UpstreamSpec): { host: string; port: number }
   return { host: at.slice(0, colon), port: Number(at.slice(colon + 1)) };
 }
 
-function toUpstreamEntry(received: Received): UpstreamEntry {
+/** What an upstream saw as a recording has it. */
+export function toUpstreamEntry(received: Received): UpstreamEntry {
   switch (received.kind) {
     case 'http': {
       const { kind: _kind, ...entry } = received;
@@ -374,7 +393,8 @@ function toUpstreamEntry(received: Received): UpstreamEntry {
   }
 }
 
-function toLogEntry(info: StreamInfo): LogEntry {
+/** A finished stream as a recording has it. */
+export function toLogEntry(info: StreamInfo): LogEntry {
   const text = {
     flags: info.flags.join(','),
     details: info.details,

@@ -1,8 +1,8 @@
 // Services, endpoints and DestinationRules as the gateway sees them: YAML in, short text out.
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
+import { isIpAddress } from '../../src/config/model/ip-address.js';
 import { buildPushContext } from '../../src/registry/build-push-context.js';
-import { isIpAddress } from '../../src/registry/ip-address.js';
 import type { GatewayProxy, PushContext, PushContextOptions } from '../../src/registry/push-context.js';
 import { protocolOfServicePort } from '../../src/registry/service-protocol.js';
 

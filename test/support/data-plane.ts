@@ -43,6 +43,7 @@ export interface ChainOptions {
   /** TCP proxy to that cluster; absent = HTTP. */
   readonly cluster?: string;
   readonly idleTimeout?: string;
+  readonly maxDuration?: string;
 }
 
 export function chain(options: ChainOptions): FilterChain {
@@ -77,6 +78,7 @@ export function chain(options: ChainOptions): FilterChain {
             typed_config: {
               cluster,
               ...(options.idleTimeout === undefined ? {} : { idle_timeout: options.idleTimeout }),
+              ...(options.maxDuration === undefined ? {} : { max_downstream_connection_duration: options.maxDuration }),
             },
           },
     ],

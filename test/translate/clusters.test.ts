@@ -212,6 +212,19 @@ t.test('retry budget', (t) => {
       ],
     },
   });
+  checkPolicy('over an interval', 'retryBudget: {minRetryConcurrency: 1, budgetInterval: 10s}', {
+    circuit_breakers: {
+      thresholds: [
+        {
+          max_connections: 4294967295,
+          max_pending_requests: 4294967295,
+          max_requests: 4294967295,
+          max_retries: 4294967295,
+          retry_budget: { budget_percent: { value: 20 }, min_retry_concurrency: 1, budget_interval: '10s' },
+        },
+      ],
+    },
+  });
   t.end();
 });
 
@@ -255,6 +268,15 @@ t.test('HTTP version and pools', (t) => {
   checkPolicy('keepalive: whole seconds', 'connectionPool: {tcp: {tcpKeepalive: {time: 7500ms, probes: 3}}}', {
     upstream_connection_options: { tcp_keepalive: { keepalive_probes: 3, keepalive_time: 7 } },
   });
+  checkPolicy(
+    'PING frames',
+    'connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 10s, timeout: 3s}}}',
+    protocolOptions({
+      explicit_http_config: {
+        http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '3s' } },
+      },
+    }),
+  );
   t.end();
 });
 
@@ -296,6 +318,18 @@ t.test('load balancing and outlier detection', (t) => {
       common_lb_config: { healthy_panic_threshold: { value: 40 } },
     },
   );
+  const status = (code: number) => ({
+    http_response_headers_match: { headers: [{ name: ':status', string_match: { exact: String(code) } }] },
+  });
+  checkPolicy('one error status', 'outlierDetection: {outlierDetectionHttpErrorCodes: [404]}', {
+    ...protocolOptions({ ...HTTP1, outlier_detection: { error_matcher: status(404) } }),
+  });
+  checkPolicy('several error statuses', 'outlierDetection: {outlierDetectionHttpErrorCodes: [404, 502]}', {
+    ...protocolOptions({
+      ...HTTP1,
+      outlier_detection: { error_matcher: { or_match: { rules: [status(404), status(502)] } } },
+    }),
+  });
   const localities = entry(
     'hosts: [a.test], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 10.0.0.1, locality: us/us-1/a}, {address: 10.0.0.2, locality: eu/eu-1/a}, {address: 10.0.0.3}]',
   );
@@ -323,6 +357,28 @@ t.test('load balancing and outlier detection', (t) => {
     ),
     ['10.0.0.2:80 0 70', '10.0.0.1:80 0 30'],
     'distribute leaves out what it does not name',
+  );
+  const zoneAware = (setting: string): string =>
+    localities + rule(`host: a.test, trafficPolicy: {loadBalancer: {zoneAwareLbSetting: ${setting}}}`);
+  t.same(
+    shape(zoneAware('{enabled: true}'), { region: 'eu' }),
+    ['10.0.0.3:80 1 -', '10.0.0.2:80 0 -', '10.0.0.1:80 1 -'],
+    'zone aware: the own region first, without outlier detection',
+  );
+  t.same(
+    shape(zoneAware('{failover: [{from: eu, to: us}]}'), { region: 'eu' }),
+    ['10.0.0.3:80 2 -', '10.0.0.2:80 0 -', '10.0.0.1:80 1 -'],
+    'zone aware: then where failover leads',
+  );
+  t.same(
+    shape(localities, { region: 'us', mesh: 'zoneAwareLbSetting: {enabled: true}' }),
+    ['10.0.0.3:80 1 -', '10.0.0.2:80 1 -', '10.0.0.1:80 0 -'],
+    'zone aware: of the mesh',
+  );
+  t.same(
+    shape(zoneAware('{enabled: false}'), { region: 'us', mesh: 'zoneAwareLbSetting: {enabled: true}' }),
+    ['10.0.0.3:80 0 -', '10.0.0.2:80 0 -', '10.0.0.1:80 0 -'],
+    'zone aware: switched off by the rule',
   );
   t.end();
 });

@@ -51,7 +51,7 @@ const https = (hosts: string, name = 'https'): string =>
 const passthrough = (hosts: string): string =>
   `{ port: { number: 80, name: tls, protocol: TLS }, hosts: [${hosts}], tls: { mode: PASSTHROUGH } }`;
 const redirect = (hosts: string): string =>
-  `{ port: { number: 80, name: http-r, protocol: HTTP }, hosts: [${hosts}], tls: { httpsRedirect: true } }`;
+  `{ port: { number: 80, name: r-${hosts.replace(/\W+/g, '-')}, protocol: HTTP }, hosts: [${hosts}], tls: { httpsRedirect: true } }`;
 
 // The matrix of §4.3: first server, second server, what is left, code of the drop.
 const MATRIX: readonly (readonly [name: string, first: string, second: string, groups: string[], codes: string[]])[] = [

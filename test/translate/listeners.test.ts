@@ -275,12 +275,12 @@ checkListeners(
   gatewayYaml('gw', [https('a.test')]),
   {
     messages: [
-      'connectionSettings.httpRequestHeadersTimeout is set by the profile EDGE and not emulated: it has no effect here',
+      'connectionSettings.listenerPerConnectionBufferLimitBytes is set by the profile EDGE and not emulated: it has no effect here',
       'failed to fetch key and certificate for kubernetes://c: secret istio-system/c not found',
       'gRPC config: initial fetch timed out for type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
     ],
   },
-  { mesh: { defaultConfig: { connectionSettings: { profile: 'EDGE', listenerPerConnectionBufferLimitBytes: 1024 } } } },
+  { mesh: { defaultConfig: { connectionSettings: { profile: 'EDGE', httpRequestHeadersTimeout: 1024 } } } },
 );
 checkListeners(
   'curves and ciphers that OpenSSL may not have are named',

@@ -1,9 +1,9 @@
 // Messages: objects with named fields, declared as a table whose rows are checked against the model's types by the
 // compiler. A row says how the field is read and how far postern carries it out.
 import {
+  AllOfViolation,
   FieldNotEmulated,
   OneOfViolation,
-  RefusedField,
   RequiredValue,
   UnknownField,
   UnknownMeshField,
@@ -26,7 +26,7 @@ export interface Row<T, A extends boolean = boolean> extends FieldRow {
   readonly fallback: (A extends true ? T : undefined) | undefined;
   /** Of a field that is not emulated: the value that asks for nothing special, and is not warned about. */
   readonly harmless?: string | boolean;
-  /** An absent message is read as an empty one, so that its own required fields are demanded. */
+  /** An absent message is read as an empty one; what that lacks is demanded by nobody. */
   readonly implied: boolean;
   readonly always: A;
 }
@@ -75,7 +75,7 @@ export const emulated: RowBuilder = ((type: ValueType<unknown>, presence?: Prese
   createRow('emulated', '', type, presence)) as RowBuilder;
 /** Neither Istio's ingress gateway nor postern does anything with it; writing it is no cause for a word. */
 export const noEffect: NotedRowBuilder = notedRowBuilder('no effect here');
-/** istiod's webhook refuses it in the words of `note`, whatever its value. */
+/** istiod's webhook refuses it in the words of `note`, whatever its value; `validate/` says so. */
 export const refused: NotedRowBuilder = notedRowBuilder('refused');
 /** Istio would act on it and postern does not: writing it is warned about. */
 export const notEmulated: NotedRowBuilder = notedRowBuilder('not emulated');
@@ -138,7 +138,6 @@ export function message<T extends object>(
         const inside = place.child(key);
         const read = row.type.read(entry.value, inside);
         if (row.status === 'not emulated' && !isHarmless(row, entry.value)) reportNotEmulated(entry, inside);
-        if (row.status === 'refused' && !isHarmless(row, entry.value)) reportRefused(row, entry, inside);
         if (read === undefined) complete &&= !(row.always && row.fallback === undefined);
         else if (carried.has(key) && !(row.type.zeroIsAbsent && !row.always && isZero(read))) value[key] = read;
       }
@@ -148,7 +147,7 @@ export function message<T extends object>(
         if (fallback === undefined) complete = false;
         else if (carried.has(key)) value[key] = fallback;
       }
-      for (const group of options.oneOf ?? []) checkOneOf(group, written, node, place);
+      checkGroups(options.oneOf ?? [], written, node, place);
       if (!complete) return undefined;
       // The compiler has compared the rows with T; here is the one place where that knowledge is used.
       const result = value as T;
@@ -201,14 +200,10 @@ function reportNotEmulated(entry: YamlEntry, place: Place): void {
   place.report(FieldNotEmulated, entry.keySpan, {}, { label: 'has no effect here' });
 }
 
-function reportRefused(row: Row<unknown>, entry: YamlEntry, place: Place): void {
-  place.report(RefusedField, entry.keySpan, { reason: row.note }, { refusedBy: 'webhook' });
-}
-
 function readAbsent(row: Row<unknown>, parent: YamlMap, place: Place): unknown {
   if (row.implied) {
     const empty: YamlMap = { kind: 'map', entries: [], start: parent.start, end: parent.end };
-    return row.type.read(empty, place);
+    return row.type.read(empty, place.silent());
   }
   place.report(RequiredValue, parent, {}, { refusedBy: 'schema', label: `${lastKey(place)} is missing here` });
   return undefined;
@@ -223,9 +218,21 @@ function isZero(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
-function checkOneOf(group: readonly string[], written: ReadonlySet<string>, node: YamlMap, place: Place): void {
+function checkGroups(
+  groups: readonly (readonly string[])[],
+  written: ReadonlySet<string>,
+  node: YamlMap,
+  place: Place,
+): void {
+  const broken = groups.filter((group) => checkOneOf(group, written, node, place));
+  // Two groups stand under an allOf in the schema, which then fails too.
+  if (broken.length > 0 && groups.length > 1) place.report(AllOfViolation, node, {}, { refusedBy: 'schema' });
+}
+
+/** True when more than one member is written. */
+function checkOneOf(group: readonly string[], written: ReadonlySet<string>, node: YamlMap, place: Place): boolean {
   const members = group.filter((member) => written.has(member));
-  if (members.length < 2) return;
+  if (members.length < 2) return false;
   const second = node.entries.find((entry) => entry.key === members[1]);
   const span = second === undefined ? node : second.keySpan;
   place.report(
@@ -234,4 +241,5 @@ function checkOneOf(group: readonly string[], written: ReadonlySet<string>, node
     { count: members.length },
     { refusedBy: 'schema', label: `only one of ${members.join(', ')} may be set` },
   );
+  return true;
 }

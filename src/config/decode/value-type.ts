@@ -11,6 +11,7 @@ import {
   IntegerOverflow,
   ShortDuration,
   TooFewItems,
+  TooLong,
   TooManyItems,
   UnsupportedValue,
   WrongType,
@@ -116,18 +117,22 @@ function readInteger(node: YamlNode, place: Place, range: Range, format: string)
   const quoted = typeof written === 'string' && place.context.strictness === 'lenient' && /^-?[0-9]+$/.test(written);
   const value = quoted ? Number(written) : written;
   if (typeof value !== 'number') return reportWrongType(node, place, 'integer');
-  if (!Number.isInteger(value)) {
+  if (!Number.isSafeInteger(value)) {
     place.report(FractionalInteger, node, { value }, { refusedBy: 'schema', label: 'expected an integer' });
-    return undefined;
   }
-  if (format === 'int32' && (value < INT32.minimum || value > INT32.maximum)) {
-    place.report(IntegerOverflow, node, { format }, { refusedBy: 'schema', label: 'does not fit into 32 bits' });
-    return undefined;
+  const bits = format === 'int32' ? 32 : 64;
+  if (!Number.isInteger(value) || Math.abs(value) > 2 ** (bits - 1) - (value < 0 ? 0 : 1)) {
+    const words = format === '' ? '(default format)' : `with format ${format}`;
+    const label = Number.isInteger(value) ? `does not fit into ${bits} bits` : 'expected an integer';
+    place.report(IntegerOverflow, node, { format: words }, { refusedBy: 'schema', label });
+    if (format === 'int32') return undefined;
   }
-  return checkRange(value, node, place, range);
+  const checked = checkRange(value, node, place, range);
+  return Number.isSafeInteger(value) ? checked : undefined;
 }
 
-function checkRange(value: number, node: YamlNode, place: Place, range: Range): number | undefined {
+/** The value, even when it is outside: the rules of the message around it are judged all the same. */
+function checkRange(value: number, node: YamlNode, place: Place, range: Range): number {
   const { minimum, maximum } = range;
   const outside = value < minimum ? BelowMinimum : value > maximum ? AboveMaximum : undefined;
   if (outside === undefined) return value;
@@ -137,7 +142,7 @@ function checkRange(value: number, node: YamlNode, place: Place, range: Range): 
     { value, minimum, maximum },
     { refusedBy: 'schema', label: `allowed: ${minimum} to ${maximum}` },
   );
-  return undefined;
+  return value;
 }
 
 const INT32: Range = { minimum: -0x80000000, maximum: 0x7fffffff };
@@ -186,6 +191,30 @@ export function present<T>(type: OptionalType<T>): OptionalType<T> {
 export function unlessEmpty<T extends object>(type: ValueType<T>): OptionalType<T> {
   return { ...type, absent: undefined, zeroIsAbsent: true };
 }
+
+/** A text of at most so many characters. */
+export function textUpTo(maximum: number): OptionalType<string> {
+  return scalarType('string', '', (node, place) => {
+    const text = readText(node, place);
+    // The API server counts characters and calls them bytes.
+    if (text !== undefined && text.length > maximum && [...text].length > maximum) {
+      place.report(TooLong, node, { maximum }, { refusedBy: 'schema' });
+    }
+    return text;
+  });
+}
+
+/** Base64 that is carried as text. */
+export const base64Text: OptionalType<string> = scalarType('string', '', (node, place) => {
+  const text = readText(node, place);
+  if (text === undefined || BASE64.test(text.replaceAll(/[\r\n]/g, ''))) return text;
+  const found = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
+  place.report(WrongType, node, { expected: 'byte', found }, { refusedBy: 'schema', label: 'not base64' });
+  return text;
+});
+
+/** Of a value that is no base64, for its message. */
+const MAX_QUOTED = 200;
 
 /** One of these words, exactly. */
 export function enumeration<const V extends string>(...values: readonly V[]): OptionalType<V> {
@@ -248,6 +277,8 @@ function durationType(name: string, minimum: number | undefined): OptionalType<n
     if (text === undefined) return undefined;
     const value = parseDuration(text);
     if (value === undefined) {
+      // Plain text to the API server: it is istiod that cannot decode it.
+      if (minimum === undefined && place.context.strictness === 'strict') return undefined;
       place.report(
         BadDuration,
         node,
@@ -343,8 +374,14 @@ export function list<T>(item: ValueType<T>, limits: ItemLimits = {}): ValueType<
   };
 }
 
+/** How many entries the schema allows. */
+export interface EntryLimits {
+  readonly atMost?: number;
+}
+
 /** Keys are free; an entry with a null value counts as absent, as the API server drops it (spec validation.md §8.1). */
-export function mapOf<T>(value: ValueType<T>): ValueType<Readonly<Record<string, T>>, true> {
+export function mapOf<T>(value: ValueType<T>, limits: EntryLimits = {}): ValueType<Readonly<Record<string, T>>, true> {
+  const { atMost = Number.POSITIVE_INFINITY } = limits;
   return {
     name: `map<string, ${value.name}>`,
     absent: {},
@@ -358,6 +395,8 @@ export function mapOf<T>(value: ValueType<T>): ValueType<Readonly<Record<string,
         const read = value.read(entry.value, place.child(entry.key));
         if (read !== undefined) entries.push([entry.key, read]);
       }
+      const count = node.entries.length;
+      if (count > atMost) place.report(TooManyItems, node, { count, maximum: atMost }, { refusedBy: 'schema' });
       // Not by assignment: a key named __proto__ is an ordinary key.
       return Object.fromEntries(entries);
     },

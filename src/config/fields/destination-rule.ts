@@ -30,6 +30,7 @@ import type {
   PortTrafficPolicy,
   Subset,
   TrafficPolicy,
+  ZoneAwareLbSetting,
 } from '../model/destination-rule.js';
 import { istioKind, type KindDefinition, labels, matchLabels, portSelector } from './common.js';
 
@@ -96,20 +97,21 @@ export const localityLbSetting: OptionalType<LocalityLbSetting> = message<Locali
   },
 );
 
-interface ZoneAwareLbSetting {
-  readonly enabled?: boolean;
-  readonly failover: LocalityLbSetting['failover'];
-  readonly failoverPriority: readonly string[];
-  readonly minClusterSize?: number;
-}
-
-const zoneAwareLbSetting: OptionalType<ZoneAwareLbSetting> = message<ZoneAwareLbSetting>(
+/** MeshConfig has one of these too. */
+export const zoneAwareLbSetting: OptionalType<ZoneAwareLbSetting> = message<ZoneAwareLbSetting>(
   'ZoneAwareLoadBalancerSetting',
   {
     enabled: emulated(present(bool)),
     failover: emulated(list(failover)),
     failoverPriority: emulated(list(string)),
-    minClusterSize: emulated(integer(1, 0xffffffff)),
+  },
+  {
+    others: {
+      minClusterSize: noEffect(
+        integer(1, 0xffffffff),
+        'a gateway that does not discover itself does not weigh the zones of its region',
+      ),
+    },
   },
 );
 
@@ -121,23 +123,18 @@ const warmup: OptionalType<NonNullable<LoadBalancerSettings['warmup']>> = messag
   aggression: emulated(present(doubleIn(0, Number.MAX_VALUE))),
 });
 
-const NO_WARMUP = 'Envoy gives a new endpoint its share of the traffic by and by';
-
 const loadBalancer: OptionalType<LoadBalancerSettings> = message<LoadBalancerSettings>(
   'LoadBalancerSettings',
   {
     simple: emulated(enumeration('UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST')),
     consistentHash: emulated(consistentHash),
     localityLbSetting: emulated(localityLbSetting),
-    warmupDurationSecs: notEmulated(duration, NO_WARMUP),
-    warmup: notEmulated(warmup, NO_WARMUP),
+    warmupDurationSecs: emulated(duration),
+    warmup: emulated(warmup),
+    zoneAwareLbSetting: emulated(zoneAwareLbSetting),
   },
   {
     others: {
-      zoneAwareLbSetting: notEmulated(
-        zoneAwareLbSetting,
-        'Envoy keeps traffic in the zone of the gateway as far as its endpoints there allow',
-      ),
       backendUtilization: notEmulated(anything, 'Envoy weighs endpoints by the load that they report in their answers'),
     },
     oneOf: [['simple', 'consistentHash', 'backendUtilization']],
@@ -158,36 +155,25 @@ const tcpSettings: OptionalType<TcpSettings> = message<TcpSettings>('TCPSettings
   maxConnections: emulated(int32),
   connectTimeout: emulated(duration),
   tcpKeepalive: emulated(tcpKeepalive),
-  maxConnectionDuration: notEmulated(
-    duration,
-    'Envoy drains a pooled connection, and closes a TCP connection, when it is so old',
-  ),
+  maxConnectionDuration: emulated(duration),
   idleTimeout: emulated(plainDuration),
 });
 
-const http2KeepAlive: OptionalType<unknown> = message<{ readonly interval?: number; readonly timeout?: number }>(
-  'HTTPSettings.HTTP2KeepAlive',
-  { interval: emulated(duration), timeout: emulated(duration) },
-);
+const http2KeepAlive: OptionalType<NonNullable<HttpSettings['http2KeepAlive']>> = message<
+  NonNullable<HttpSettings['http2KeepAlive']>
+>('HTTPSettings.HTTP2KeepAlive', { interval: emulated(duration), timeout: emulated(duration) });
 
-const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>(
-  'HTTPSettings',
-  {
-    http1MaxPendingRequests: emulated(int32),
-    http2MaxRequests: emulated(int32),
-    maxRequestsPerConnection: emulated(int32),
-    maxRetries: emulated(int32),
-    idleTimeout: emulated(duration),
-    h2UpgradePolicy: emulated(enumeration('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE')),
-    useClientProtocol: emulated(bool),
-    maxConcurrentStreams: emulated(int32),
-  },
-  {
-    others: {
-      http2KeepAlive: notEmulated(http2KeepAlive, 'Envoy sends PING frames on its HTTP/2 connections to the upstream'),
-    },
-  },
-);
+const httpSettings: OptionalType<HttpSettings> = message<HttpSettings>('HTTPSettings', {
+  http1MaxPendingRequests: emulated(int32),
+  http2MaxRequests: emulated(int32),
+  maxRequestsPerConnection: emulated(int32),
+  maxRetries: emulated(int32),
+  idleTimeout: emulated(duration),
+  h2UpgradePolicy: emulated(enumeration('DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE')),
+  useClientProtocol: emulated(bool),
+  maxConcurrentStreams: emulated(int32),
+  http2KeepAlive: emulated(http2KeepAlive),
+});
 
 /** MeshConfig's defaultTrafficPolicy is made of this and the next. */
 export const connectionPool: OptionalType<ConnectionPoolSettings> = message<ConnectionPoolSettings>(
@@ -207,14 +193,7 @@ export const outlierDetection: OptionalType<OutlierDetectionSettings> = message<
     baseEjectionTime: emulated(duration),
     maxEjectionPercent: emulated(int32),
     minHealthPercent: emulated(int32),
-  },
-  {
-    others: {
-      outlierDetectionHttpErrorCodes: notEmulated(
-        list(integer(100, 599)),
-        'these codes count as errors instead of 5xx',
-      ),
-    },
+    outlierDetectionHttpErrorCodes: emulated(list(integer(100, 599))),
   },
 );
 
@@ -256,18 +235,11 @@ const proxyProtocol: OptionalType<NonNullable<TrafficPolicy['proxyProtocol']>> =
 
 const retryBudget: OptionalType<NonNullable<TrafficPolicy['retryBudget']>> = message<
   NonNullable<TrafficPolicy['retryBudget']>
->(
-  'TrafficPolicy.RetryBudget',
-  { percent: emulated(present(doubleIn(0, 100))), minRetryConcurrency: emulated(uint32) },
-  {
-    others: {
-      budgetInterval: notEmulated(
-        plainDuration,
-        'the budget is a share of the requests of this time, not of those active',
-      ),
-    },
-  },
-);
+>('TrafficPolicy.RetryBudget', {
+  percent: emulated(present(doubleIn(0, 100))),
+  minRetryConcurrency: emulated(uint32),
+  budgetInterval: emulated(plainDuration),
+});
 
 const trafficPolicy: OptionalType<TrafficPolicy> = message<TrafficPolicy>('TrafficPolicy', {
   loadBalancer: emulated(loadBalancer),

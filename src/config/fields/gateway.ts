@@ -1,5 +1,4 @@
 // networking.istio.io Gateway, field by field. Spec gateway.md §1, validation.md §7.1.
-import { GatewayWithoutServers, PortOutOfRange, ServerWithoutHosts } from '../../diagnostics/catalogue.js';
 import { emulated, message, noEffect, refused } from '../decode/message.js';
 import { reportRule, writtenNode } from '../decode/rule.js';
 import { bool, converted, enumeration, list, type OptionalType, string, uint32 } from '../decode/value-type.js';
@@ -12,7 +11,7 @@ import type {
   TlsMode,
   TlsVersion,
 } from '../model/gateway.js';
-import { isPort, istioKind, type KindDefinition, labels } from './common.js';
+import { istioKind, type KindDefinition, labels } from './common.js';
 
 export const tlsVersion: OptionalType<TlsVersion> = enumeration('TLS_AUTO', 'TLSV1_0', 'TLSV1_1', 'TLSV1_2', 'TLSV1_3');
 
@@ -142,45 +141,20 @@ const port: OptionalType<Port> = message<Port>(
   { others: { targetPort: refused(uint32, 'targetPort has no impact on Gateways') } },
 );
 
-const server: OptionalType<Server> = message<Server>(
-  'Server',
-  {
-    port: emulated(port, 'required'),
-    hosts: emulated(list(string), 'required'),
-    tls: emulated(serverTls),
-    bind: emulated(string),
-    // The stat prefix of an HTTPS server.
-    name: emulated(string),
-    defaultEndpoint: noEffect(string, 'never implemented: no version of istiod reads it'),
-  },
-  {
-    check(value, node, place) {
-      if (value.hosts.length === 0) {
-        place
-          .child('hosts')
-          .report(ServerWithoutHosts, writtenNode(node, 'hosts') ?? node, {}, { refusedBy: 'webhook' });
-      }
-      const { number } = value.port;
-      if (isPort(number) || (number === 0 && value.bind?.startsWith('unix://') === true)) return;
-      const portNode = writtenNode(node, 'port');
-      const span = (portNode?.kind === 'map' ? writtenNode(portNode, 'number') : undefined) ?? node;
-      place.report(PortOutOfRange, span, { value: number }, { refusedBy: 'webhook' });
-    },
-  },
-);
+const server: OptionalType<Server> = message<Server>('Server', {
+  port: emulated(port, 'required'),
+  hosts: emulated(list(string), 'required'),
+  tls: emulated(serverTls),
+  bind: emulated(string),
+  // The stat prefix of an HTTPS server.
+  name: emulated(string),
+  defaultEndpoint: noEffect(string, 'never implemented: no version of istiod reads it'),
+});
 
-const gatewaySpec: OptionalType<GatewaySpec> = message<GatewaySpec>(
-  'Gateway',
-  { selector: emulated(labels), servers: emulated(list(server)) },
-  {
-    check(_, node, place) {
-      const servers = writtenNode(node, 'servers');
-      if (servers?.kind === 'list' && servers.items.length > 0) return;
-      if (servers !== undefined && servers.kind !== 'list') return; // its type is wrong, and that has been said
-      place.report(GatewayWithoutServers, servers ?? node, {}, { refusedBy: 'webhook' });
-    },
-  },
-);
+const gatewaySpec: OptionalType<GatewaySpec> = message<GatewaySpec>('Gateway', {
+  selector: emulated(labels),
+  servers: emulated(list(server)),
+});
 
 export const gateway: KindDefinition<'Gateway'> = istioKind(
   'Gateway',

@@ -1,6 +1,7 @@
 // Kubernetes' own kinds, as far as istiod reads them. Fields that only the rest of Kubernetes looks at have no effect
 // here; a Pod has too many of them to list, so what its rows do not name is passed over. Spec destinations.md §4, §5.
-import { emulated, message, noEffect, notEmulatedUnless, type Row } from '../decode/message.js';
+import { BadValue } from '../../diagnostics/catalogue.js';
+import { emulated, message, noEffect, type Row } from '../decode/message.js';
 import {
   anything,
   bool,
@@ -8,7 +9,6 @@ import {
   converted,
   enumeration,
   int32,
-  integer,
   intOrString,
   list,
   mapOf,
@@ -32,7 +32,12 @@ import type {
 } from '../model/kubernetes.js';
 import { type KindDefinition, labels, rootObject } from './common.js';
 
-const portNumber: OptionalType<number> = integer(1, 65535);
+const portNumber: OptionalType<number> = converted(int32, (value, node, place) => {
+  if (value >= 1 && value <= 65535) return value;
+  const problem = `${value}: must be between 1 and 65535, inclusive`;
+  place.report(BadValue, node, { problem }, { refusedBy: 'schema' });
+  return value;
+});
 const transportProtocol: OptionalType<'SCTP' | 'TCP' | 'UDP'> = enumeration('SCTP', 'TCP', 'UDP');
 
 /** Rows for fields that Kubernetes has and nothing here looks at. */
@@ -42,7 +47,8 @@ function elsewhere(why: string, ...names: readonly string[]): Readonly<Record<st
 
 const servicePort: OptionalType<KubernetesServicePort> = message<KubernetesServicePort>('ServicePort', {
   name: emulated(string),
-  port: emulated(portNumber, 'required'),
+  // What the numbers and names of a Service's ports may be stands in `validate/core-object.ts`.
+  port: emulated(int32, { otherwise: 0 }),
   targetPort: emulated(intOrString),
   protocol: emulated(transportProtocol, { otherwise: 'TCP' }),
   appProtocol: emulated(string),
@@ -54,21 +60,17 @@ const serviceSpec: OptionalType<ServiceSpec> = message<ServiceSpec>(
   {
     type: emulated(enumeration('ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort')),
     clusterIP: emulated(string),
-    clusterIPs: emulated(list(string)),
+    clusterIPs: noEffect(list(string), 'istiod tells a headless Service by clusterIP; a gateway sends to endpoints'),
     externalName: emulated(string),
     externalIPs: noEffect(list(string), 'addresses that the nodes answer; a gateway sends to endpoints'),
     selector: emulated(labels),
     ports: emulated(list(servicePort)),
     publishNotReadyAddresses: emulated(bool, { otherwise: false }),
     trafficDistribution: emulated(string),
+    internalTrafficPolicy: emulated(enumeration('Cluster', 'Local')),
   },
   {
     others: {
-      internalTrafficPolicy: notEmulatedUnless(
-        'Cluster',
-        enumeration('Cluster', 'Local'),
-        'with Local istiod gives each gateway pod the endpoints of its own node alone',
-      ),
       ...elsewhere(
         'for load balancers and kube-proxy; a gateway sends to endpoints',
         'allocateLoadBalancerNodePorts',
@@ -190,11 +192,14 @@ const objectReference: OptionalType<ObjectReference> = message<ObjectReference>(
   { others: elsewhere('kind and name say which pod it is', 'apiVersion', 'fieldPath', 'resourceVersion', 'uid') },
 );
 
+const PORT_OF_SERVICE = 'istiod takes the protocol of the Service port of the same name';
+const HOSTNAME = 'names single pods for DNS; a destination is a whole service';
+
 const endpointPort: OptionalType<EndpointPort> = message<EndpointPort>('EndpointPort', {
   name: emulated(string),
   port: emulated(int32),
-  protocol: emulated(transportProtocol),
-  appProtocol: emulated(string),
+  protocol: noEffect(transportProtocol, PORT_OF_SERVICE),
+  appProtocol: noEffect(string, PORT_OF_SERVICE),
 });
 
 interface WrittenSliceEndpoint extends Omit<SliceEndpoint, 'ready' | 'serving' | 'terminating'> {
@@ -214,12 +219,18 @@ const sliceEndpoint: OptionalType<SliceEndpoint> = converted(
         }),
         { otherwise: {} },
       ),
-      hostname: emulated(string),
-      zone: emulated(string),
+      hostname: noEffect(string, HOSTNAME),
+      zone: noEffect(string, 'istiod takes the locality of the Pod, and of its Node'),
       nodeName: emulated(string),
       targetRef: emulated(objectReference),
     },
-    { others: elsewhere('for kube-proxy; istiod takes localities from zone and node', 'deprecatedTopology', 'hints') },
+    {
+      others: elsewhere(
+        'for kube-proxy; istiod takes the locality of the Pod, and of its Node',
+        'deprecatedTopology',
+        'hints',
+      ),
+    },
   ),
   ({ conditions, ...endpoint }) => ({ ...endpoint, ...conditions }),
 );
@@ -242,7 +253,7 @@ export const endpointSlice: KindDefinition<'EndpointSlice'> = {
 
 const endpointAddress: OptionalType<EndpointAddress> = message<EndpointAddress>('EndpointAddress', {
   ip: emulated(string, 'required'),
-  hostname: emulated(string),
+  hostname: noEffect(string, HOSTNAME),
   nodeName: emulated(string),
   targetRef: emulated(objectReference),
 });

@@ -17,7 +17,13 @@ import {
   unlessEmpty,
 } from '../decode/value-type.js';
 import type { ConnectionSettings, MeshConfig, ProxyConfig } from '../model/mesh-config.js';
-import { connectionPool, localityLbSetting, outlierDetection, tcpKeepalive } from './destination-rule.js';
+import {
+  connectionPool,
+  localityLbSetting,
+  outlierDetection,
+  tcpKeepalive,
+  zoneAwareLbSetting,
+} from './destination-rule.js';
 import { tlsVersion } from './gateway.js';
 import { httpRetry } from './virtual-service.js';
 
@@ -128,9 +134,8 @@ const connectionSettings: OptionalType<ConnectionSettings> = message<ConnectionS
   'ConnectionSettings',
   {
     profile: emulated(enumeration('DEFAULT', 'SIDECAR', 'EDGE')),
-    // Both are in the listeners that we publish.
     listenerPerConnectionBufferLimitBytes: notEmulated(limit, 'Envoy reads no more of a client than this ahead'),
-    httpRequestHeadersTimeout: notEmulated(plainDuration, 'Envoy answers 408 when a head takes longer'),
+    httpRequestHeadersTimeout: emulated(plainDuration),
     httpIdleTimeout: emulated(plainDuration),
     httpRequestTimeout: emulated(plainDuration),
     httpStreamIdleTimeout: emulated(plainDuration),
@@ -267,6 +272,7 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
     disableEnvoyListenerLog: notEmulated(bool, 'connections that no chain fits leave no line in the access log'),
     rootNamespace: emulated(string),
     trustDomain: emulated(string),
+    trustDomainAliases: emulated(unlessEmpty(list(string))),
     connectTimeout: emulated(plainDuration),
     enableAutoMtls: emulated(present(bool)),
     defaultServiceExportTo: emulated(unlessEmpty(list(string))),
@@ -276,6 +282,7 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
     dnsRefreshRate: emulated(plainDuration),
     h2UpgradePolicy: emulated(enumeration('DO_NOT_UPGRADE', 'UPGRADE')),
     localityLbSetting: emulated(localityLbSetting),
+    zoneAwareLbSetting: emulated(zoneAwareLbSetting),
     outboundTrafficPolicy: noEffect(outboundTrafficPolicy, SIDECARS_ONLY),
     pathNormalization: emulated(pathNormalization),
     tcpKeepalive: emulated(tcpKeepalive),
@@ -331,8 +338,6 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
       ...every(notEmulated, 'Envoy sends its access log to a service', 'enableEnvoyAccessLogService'),
       ...every(notEmulated, 'hides ServiceEntries of other namespaces', 'serviceEntryVisibility'),
       ...every(notEmulated, 'keeps the endpoints of a service within its cluster', 'serviceSettings'),
-      ...every(notEmulated, 'clients and upstreams of these trust domains are accepted too', 'trustDomainAliases'),
-      ...every(notEmulated, 'the default of the field of the same name of a DestinationRule', 'zoneAwareLbSetting'),
     },
   },
 );

@@ -1,8 +1,7 @@
 // networking.istio.io VirtualService, field by field. Spec virtualservice.md §1, validation.md §7.1.
-import { VirtualServiceWithoutRoutes } from '../../diagnostics/catalogue.js';
 import { emulated, message, noEffect, refused } from '../decode/message.js';
-import { writtenNode } from '../decode/rule.js';
 import {
+  base64Text,
   bool,
   converted,
   duration,
@@ -76,7 +75,7 @@ const httpBody: OptionalType<NonNullable<HttpDirectResponse['body']>> = message<
   NonNullable<HttpDirectResponse['body']>
 >(
   'HTTPBody',
-  { string: emulated(present(string)), bytes: emulated(present(string)) },
+  { string: emulated(present(string)), bytes: emulated(present(base64Text)) },
   { oneOf: [['string', 'bytes']] },
 );
 
@@ -226,26 +225,14 @@ const tcpRoute: OptionalType<TcpRoute> = message<TcpRoute>('TCPRoute', {
   route: emulated(list(routeDestination)),
 });
 
-const virtualServiceSpec: OptionalType<VirtualServiceSpec> = message<VirtualServiceSpec>(
-  'VirtualService',
-  {
-    hosts: emulated(list(string)),
-    gateways: emulated(unlessEmpty(list(string))),
-    http: emulated(list(httpRoute)),
-    tls: emulated(list(tlsRoute)),
-    tcp: emulated(list(tcpRoute)),
-    exportTo: emulated(unlessEmpty(list(string))),
-  },
-  {
-    check(_, node, place) {
-      for (const key of ['http', 'tls', 'tcp']) {
-        const routes = writtenNode(node, key);
-        if (routes !== undefined && (routes.kind !== 'list' || routes.items.length > 0)) return;
-      }
-      place.report(VirtualServiceWithoutRoutes, node, {}, { refusedBy: 'webhook' });
-    },
-  },
-);
+const virtualServiceSpec: OptionalType<VirtualServiceSpec> = message<VirtualServiceSpec>('VirtualService', {
+  hosts: emulated(list(string)),
+  gateways: emulated(unlessEmpty(list(string))),
+  http: emulated(list(httpRoute)),
+  tls: emulated(list(tlsRoute)),
+  tcp: emulated(list(tcpRoute)),
+  exportTo: emulated(unlessEmpty(list(string))),
+});
 
 export const virtualService: KindDefinition<'VirtualService'> = istioKind(
   'VirtualService',

@@ -22,7 +22,12 @@ export interface TrafficPolicy extends Omit<PortTrafficPolicy, 'port'> {
   readonly portLevelSettings: readonly PortTrafficPolicy[];
   readonly tunnel?: { readonly protocol?: string; readonly targetHost: string; readonly targetPort: number };
   readonly proxyProtocol?: { readonly version: 'V1' | 'V2' };
-  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number };
+  readonly retryBudget?: {
+    readonly percent?: number;
+    readonly minRetryConcurrency?: number;
+    /** Milliseconds; 0 = what is under way now. */
+    readonly budgetInterval?: number;
+  };
 }
 
 export interface Subset {
@@ -35,6 +40,7 @@ export interface LoadBalancerSettings {
   readonly simple?: 'UNSPECIFIED' | 'LEAST_CONN' | 'RANDOM' | 'PASSTHROUGH' | 'ROUND_ROBIN' | 'LEAST_REQUEST';
   readonly consistentHash?: ConsistentHash;
   readonly localityLbSetting?: LocalityLbSetting;
+  readonly zoneAwareLbSetting?: ZoneAwareLbSetting;
   /** Milliseconds; the deprecated scalar form. */
   readonly warmupDurationSecs?: number;
   readonly warmup?: { readonly duration: number; readonly minimumPercent?: number; readonly aggression?: number };
@@ -64,6 +70,13 @@ export interface LocalityLbSetting {
   readonly enabled?: boolean;
 }
 
+/** Endpoints of the gateway's own region first; 1.31+. */
+export interface ZoneAwareLbSetting {
+  readonly enabled?: boolean;
+  readonly failover: readonly { readonly from: string; readonly to: string }[];
+  readonly failoverPriority: readonly string[];
+}
+
 export interface ConnectionPoolSettings {
   readonly tcp?: {
     readonly maxConnections?: number;
@@ -81,6 +94,8 @@ export interface ConnectionPoolSettings {
     readonly h2UpgradePolicy?: 'DEFAULT' | 'DO_NOT_UPGRADE' | 'UPGRADE';
     readonly useClientProtocol?: boolean;
     readonly maxConcurrentStreams?: number;
+    /** Milliseconds both. */
+    readonly http2KeepAlive?: { readonly interval?: number; readonly timeout?: number };
   };
 }
 
@@ -95,6 +110,8 @@ export interface OutlierDetectionSettings {
   readonly baseEjectionTime?: number;
   readonly maxEjectionPercent?: number;
   readonly minHealthPercent?: number;
+  /** Statuses that are errors instead of 5xx; empty = 5xx. */
+  readonly outlierDetectionHttpErrorCodes: readonly number[];
 }
 
 export interface ClientTlsSettings {

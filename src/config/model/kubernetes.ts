@@ -12,6 +12,7 @@ export interface ServiceSpec {
   readonly publishNotReadyAddresses: boolean;
   /** PreferClose, PreferSameZone, PreferSameNode. */
   readonly trafficDistribution?: string;
+  readonly internalTrafficPolicy?: 'Cluster' | 'Local';
 }
 
 export interface KubernetesServicePort {

@@ -1,6 +1,11 @@
 // The parts of MeshConfig that change what an ingress gateway does. Defaults are Istio's and are applied by the reader
 // (`registry/` and `translate/`), so a field is `undefined` when nobody wrote it.
-import type { ConnectionPoolSettings, LocalityLbSetting, OutlierDetectionSettings } from './destination-rule.js';
+import type {
+  ConnectionPoolSettings,
+  LocalityLbSetting,
+  OutlierDetectionSettings,
+  ZoneAwareLbSetting,
+} from './destination-rule.js';
 import type { TlsVersion } from './gateway.js';
 import type { HttpRetry } from './virtual-service.js';
 
@@ -11,6 +16,8 @@ export interface MeshConfig {
   readonly disableEnvoyListenerLog?: boolean;
   readonly rootNamespace?: string;
   readonly trustDomain?: string;
+  /** Other names of `trustDomain`, for the identities that upstreams show. */
+  readonly trustDomainAliases?: readonly string[];
   readonly connectTimeout?: number;
   readonly enableAutoMtls?: boolean;
   readonly defaultServiceExportTo?: readonly string[];
@@ -25,6 +32,8 @@ export interface MeshConfig {
   readonly dnsRefreshRate?: number;
   readonly h2UpgradePolicy?: 'DO_NOT_UPGRADE' | 'UPGRADE';
   readonly localityLbSetting?: LocalityLbSetting;
+  /** Wins over `localityLbSetting`. */
+  readonly zoneAwareLbSetting?: ZoneAwareLbSetting;
   readonly outboundTrafficPolicy?: 'REGISTRY_ONLY' | 'ALLOW_ANY';
   readonly pathNormalization?: 'DEFAULT' | 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
   readonly tcpKeepalive?: { readonly probes?: number; readonly time?: number; readonly interval?: number };

@@ -15,8 +15,6 @@ export type Protocol =
   | 'Mongo'
   | 'Redis'
   | 'MySQL'
-  | 'HBONE'
-  | 'DoubleHBONE'
   | 'UnsupportedProtocol';
 
 // The values are the spellings that Istio prints.
@@ -33,8 +31,6 @@ const PROTOCOLS: ReadonlyMap<string, Protocol> = new Map<string, Protocol>([
   ['mongo', 'Mongo'],
   ['redis', 'Redis'],
   ['mysql', 'MySQL'],
-  ['hbone', 'HBONE'],
-  ['double-hbone', 'DoubleHBONE'],
 ]);
 
 /** Case does not matter, blanks do; every other word is `UnsupportedProtocol`. */

@@ -71,14 +71,14 @@ export function spanAt(root: YamlNode, path: readonly (string | number)[]): Span
       const entry = node.kind === 'map' ? node.entries.find((candidate) => candidate.key === step) : undefined;
       if (entry === undefined) return span;
       node = entry.value;
-      span = valueSpan(entry);
+      span = entrySpan(entry);
     }
   }
   return span;
 }
 
-/** The smallest span that shows an entry's value. */
-function valueSpan(entry: YamlEntry): Span {
+/** The smallest span that shows an entry's value: a scalar itself, the key of anything longer. */
+export function entrySpan(entry: YamlEntry): Span {
   const { value } = entry;
   return value.kind === 'scalar' && value.end > value.start && !value.literal ? value : entry.keySpan;
 }

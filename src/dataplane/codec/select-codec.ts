@@ -1,7 +1,7 @@
 // Which codec a connection gets (spec dataplane.md §3.1): by the negotiated ALPN; without one by the first read alone.
 import type net from 'node:net';
 import type { CodecSettings } from './codec-settings.js';
-import { Http1Codecs } from './http1-codec.js';
+import { serveHttp1 } from './http1/server-codec.js';
 import { Http2ServerConnection } from './http2/server-connection.js';
 import type { ServerCodec, ServerCodecListener } from './stream.js';
 
@@ -9,8 +9,6 @@ const PREFACE_START = 'PRI * HTTP/2';
 
 /** Makes the codec of each connection. */
 export class Codecs {
-  private readonly http1 = new Http1Codecs();
-
   /** `chosen` is called once, at once when ALPN says HTTP/1, else with the first bytes; never for a client that sends none. */
   serve(
     socket: net.Socket,
@@ -20,7 +18,7 @@ export class Codecs {
     chosen: (codec: ServerCodec) => void,
   ): void {
     if (alpn !== '' && alpn !== 'h2') {
-      chosen(this.http1.serve(socket, settings, listener));
+      chosen(serveHttp1(socket, settings, listener));
       return;
     }
     const closed = (): void => listener.onClosed();
@@ -40,7 +38,7 @@ export class Codecs {
         codec.start(first);
       } else {
         socket.unshift(first);
-        chosen(this.http1.serve(socket, settings, listener));
+        chosen(serveHttp1(socket, settings, listener));
       }
     };
     socket.on('readable', onReadable);

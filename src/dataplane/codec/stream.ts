@@ -1,8 +1,18 @@
 // The seam between bytes and everything else that is HTTP: a codec turns a downstream connection into streams and is
 // the only code that touches HTTP sockets or node:http and node:http2 (style.md §3). Connection manager, filters and
 // router know only what stands here, so a codec can be replaced without touching them.
-import type { Readable } from 'node:stream';
+import type { HeaderMap } from '../../filters/header-map.js';
 import type { HttpProtocol } from '../../xds/index.js';
+
+/** Bytes that come as events and can be held back: what is used of a Readable, so that a codec need not make one. */
+export interface ByteSource {
+  /** Listening to 'data' starts the flow. */
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+  pause(): unknown;
+  /** Bytes that nobody listens to are dropped. */
+  resume(): unknown;
+}
 
 /** A request head as it arrived. */
 export interface RequestHead {
@@ -38,6 +48,8 @@ export interface StreamFailure {
   readonly status?: number;
   /** Length of that body. */
   readonly bodyBytes?: number;
+  /** The first headers of that answer: empty, for what the request's route adds to any answer. */
+  readonly answerHeaders?: HeaderMap;
 }
 
 /** What a stream tells the connection manager. */
@@ -54,7 +66,7 @@ export interface ServerStreamListener {
 export interface ServerStream {
   readonly head: RequestHead;
   /** The request's body, not yet flowing. Ends once; after a failure it neither ends nor errs. */
-  readonly body: Readable;
+  readonly body: ByteSource;
   /** Trailers of the request; complete once `body` has ended. */
   readonly trailers: readonly string[];
   /** True once the last byte of the request has arrived. */
@@ -79,7 +91,7 @@ export interface ServerStream {
 /** Raw bytes behind a 101. */
 export interface ServerTunnel {
   /** Bytes from the client, those sent right behind the request first. */
-  readonly fromClient: Readable;
+  readonly fromClient: ByteSource;
   write(chunk: Uint8Array): boolean;
   /** Half-closes towards the client. */
   end(): void;
@@ -88,6 +100,8 @@ export interface ServerTunnel {
 
 /** What a connection tells the connection manager. */
 export interface ServerCodecListener {
+  /** The first byte of a request has come (HTTP/1): the connection is not idle any more, though there is no stream yet. */
+  onRequestBegun(): void;
   onStream(stream: ServerStream): void;
   /**
    * The codec refused bytes before there was a stream, and has answered or closed already.
@@ -102,7 +116,8 @@ export interface ServerCodecListener {
 export interface CodecRefusal {
   readonly status: number;
   readonly details: string;
-  readonly flag: 'DPE' | 'DR' | 'DC';
+  /** `undefined`: the time for a head has run out. */
+  readonly flag: 'DPE' | 'DR' | 'DC' | undefined;
   readonly bodyBytes: number;
 }
 

@@ -1,15 +1,14 @@
 // The life of one request (spec dataplane.md §3.2, §4.1): facts, decision, injected delay, then a local reply or the
 // router; response headers on their way out; one log line at the end, whatever happened.
-import type { Readable } from 'node:stream';
 import type { RequestDecision, RequestFacts, RequestForward } from '../../decide/request-decision.js';
 import { INVALID_BASE64 } from '../../filters/grpc-web.js';
 import { HeaderMap } from '../../filters/header-map.js';
 import type { LocalReply } from '../../filters/local-reply.js';
 import type { StreamState } from '../../filters/operators.js';
 import { renderLocalReply } from '../../filters/render-local-reply.js';
-import { applyResponseRules, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
+import { applyResponseRules, applyRouteOperations, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
 import type { ResponseFlag } from '../../xds/index.js';
-import type { ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
+import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
 import type { RunningSnapshot } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
 import type { Downstream, Forwarding } from '../router/exchange.js';
@@ -99,8 +98,17 @@ export class ActiveStream implements ServerStreamListener {
     if (failure.status !== undefined) {
       info.status = failure.status;
       info.bytesSent = failure.bodyBytes ?? 0;
+      this.addRouteHeaders(failure.status, failure.answerHeaders);
     }
     this.finish();
+  }
+
+  private addRouteHeaders(status: number, headers: HeaderMap | undefined): void {
+    const rules = this.decision?.response;
+    if (headers === undefined || rules === undefined || rules === NO_RESPONSE_RULES) return;
+    // The flag of the failure itself is set only behind the answer (measured).
+    const flags = this.info.flags.filter((flag) => flag !== 'DPE').join(',');
+    applyRouteOperations(headers, status, rules, this.facts, { ...this.state(0), flags });
   }
 
   onFinished(): void {
@@ -129,7 +137,7 @@ export class ActiveStream implements ServerStreamListener {
   /** The client's side, as the router sees it. */
   private downstreamOf(decision: RequestForward): Downstream {
     const { stream, facts, info } = this;
-    const body: Readable = stream.body;
+    const body: ByteSource = stream.body;
     return {
       facts,
       decision,
@@ -263,7 +271,9 @@ export class ActiveStream implements ServerStreamListener {
 
   /** Envoy answers these while it reads the head, even if the body came with it (spec dataplane.md §3.4). */
   private isDecidedOnHead(reply: LocalReply): boolean {
-    if (this.decision?.kind === 'reply') return true;
+    // After an injected delay the body has been read.
+    if (this.decision === undefined || this.decision.delay > 0) return false;
+    if (this.decision.kind === 'reply') return true;
     return this.info.attemptCount <= 1 && (reply.flag === 'UH' || reply.flag === 'NC' || reply.flag === 'UO');
   }
 
@@ -332,18 +342,6 @@ export class ActiveStream implements ServerStreamListener {
     const { cluster = '' } = decision;
     info.upstreamCluster = this.running.index.clusters.has(cluster) ? cluster : '';
     info.routeName = decision.route?.name ?? '';
-    if (decision.kind === 'reply' && decision.reply.fromCodec === true) {
-      // The codec's refusals are logged before there is a request (spec dataplane.md §3.2: 426).
-      info.protocol = 'HTTP/1.1';
-      info.method = '';
-      info.path = '';
-      info.authority = '';
-      info.forwardedFor = '';
-      info.userAgent = '';
-      info.requestId = '';
-      info.upstreamPath = '';
-      info.requestHeaders = [];
-    }
   }
 
   private stop(): void {

@@ -3,6 +3,7 @@
 import { Transform } from 'node:stream';
 import { GrpcWebResponse, GrpcWebTextDecoder, isPlainResponse, MAX_PLAIN_BODY } from '../../filters/grpc-web.js';
 import { HeaderMap } from '../../filters/header-map.js';
+import type { ByteSource } from '../codec/stream.js';
 import type { Downstream } from '../router/exchange.js';
 
 /** The client's side with the filter in between. `onMalformed`: the request's text is no base64, nothing more of it comes. */
@@ -14,7 +15,7 @@ export function bridgeGrpcWeb(downstream: Downstream, onMalformed: () => void): 
   let plain: { readonly status: number; readonly headers: HeaderMap; body: Buffer } | undefined;
   return {
     ...downstream,
-    body: grpcWeb.requestIsText ? downstream.body.pipe(new TextBody(onMalformed)) : downstream.body,
+    body: grpcWeb.requestIsText ? decodeText(downstream.body, new TextBody(onMalformed)) : downstream.body,
     get trailers() {
       return downstream.trailers;
     },
@@ -45,6 +46,15 @@ export function bridgeGrpcWeb(downstream: Downstream, onMalformed: () => void): 
       downstream.end([]);
     },
   };
+}
+
+function decodeText(source: ByteSource, text: TextBody): TextBody {
+  text.on('drain', () => source.resume());
+  source.on('data', (chunk) => {
+    if (!text.write(chunk)) source.pause();
+  });
+  source.on('end', () => text.end());
+  return text;
 }
 
 class TextBody extends Transform {

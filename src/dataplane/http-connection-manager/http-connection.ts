@@ -24,6 +24,8 @@ export class HttpConnection implements ServerCodecListener {
   readonly downstream: DownstreamConnection;
   private readonly onGone: () => void;
   private readonly idleTimeout: number;
+  /** Read now: a socket that is gone does not tell any more. */
+  private readonly peerPort: number | undefined;
   private readonly stats: ManagerStats;
   private readonly streams = new Set<ActiveStream>();
   private codec: ServerCodec | undefined = undefined;
@@ -36,6 +38,7 @@ export class HttpConnection implements ServerCodecListener {
     this.downstream = downstream;
     this.onGone = onGone;
     this.idleTimeout = timeoutsOf(downstream.manager).connectionIdle;
+    this.peerPort = downstream.socket.remotePort;
     this.stats = statsOf(downstream.manager);
   }
 
@@ -53,6 +56,10 @@ export class HttpConnection implements ServerCodecListener {
       this.codec = codec;
     });
     downstream.onDrain(() => this.codec?.drain());
+  }
+
+  onRequestBegun(): void {
+    this.idleTimer?.cancel();
   }
 
   onStream(stream: ServerStream): void {
@@ -73,7 +80,7 @@ export class HttpConnection implements ServerCodecListener {
     info.protocol = this.codec?.protocol === 'http2' ? 'HTTP/2' : 'HTTP/1.1';
     info.status = refusal.status;
     info.details = refusal.details;
-    info.setFlag(refusal.flag);
+    if (refusal.flag !== undefined) info.setFlag(refusal.flag);
     info.bytesSent = refusal.bodyBytes;
     this.stats.protocolError(info);
     this.finish(info);
@@ -103,7 +110,7 @@ export class HttpConnection implements ServerCodecListener {
 
   newInfo(): StreamInfo {
     const { facts, tls } = this.downstream;
-    const info = new StreamInfo(this.services.context.environment.now());
+    const info = new StreamInfo(this.services.context.environment.now(), this.peerPort);
     info.downstreamLocal = facts.destination;
     info.downstreamRemote = facts.source;
     info.requestedServerName = facts.serverName;

@@ -52,7 +52,7 @@ export class ActiveConnection {
     this.socket = socket;
     this.source = { address: plainAddress(socket.remoteAddress), port: socket.remotePort ?? 0 };
     this.destination = destination;
-    this.info = new StreamInfo(listener.environment.now());
+    this.info = new StreamInfo(listener.environment.now(), socket.remotePort);
     this.proxyProtocol = listener.index.expectsProxyProtocol ? new ProxyProtocolParser() : undefined;
     this.inspector = listener.index.inspectsTls ? new TlsInspector() : undefined;
     // A reset shows as 'error' and then 'close'; what matters is the close.
@@ -291,6 +291,7 @@ export class ActiveConnection {
     if (answer !== undefined) {
       this.count('connection_error');
       if (answer.reason !== '') this.info.downstreamTransportFailureReason = answer.reason;
+      this.listener.observer.handshakeFailed?.(this.info, false);
       if (answer.record !== undefined) this.socket.write(answer.record);
       this.finish();
       this.session?.abort();
@@ -340,6 +341,7 @@ export class ActiveConnection {
     this.info.downstreamTlsVersion = failure.version;
     this.info.downstreamTlsCipher = failure.cipher;
     this.info.downstreamPeerSubject = failure.peerSubject;
+    this.listener.observer.handshakeFailed?.(this.info, failure.counter !== 'connection_error');
     // On an HTTP chain nothing is logged: no stream came to be (spec dataplane.md §2.5).
     this.session?.abort();
   }

@@ -3,9 +3,9 @@
 // of its header opinions reach the wire and bodies of GET, unknown methods, 1xx and trailers pass.
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Readable } from 'node:stream';
 import http2Proxy from 'http2-proxy';
 import type { SocketAddress } from '../../xds/index.js';
+import type { ByteSource } from '../codec/stream.js';
 
 /** Addresses and target, of which the engine only makes text that nobody reads. */
 export interface EngineRequestHead {
@@ -37,11 +37,11 @@ export class EngineRequest extends EventEmitter {
     readonly remotePort: number;
   };
   aborted = false;
-  private readonly body: Readable;
+  private readonly body: ByteSource;
   private readonly events: EngineRequestEvents;
   private flowing = false;
 
-  constructor(head: EngineRequestHead, body: Readable, events: EngineRequestEvents) {
+  constructor(head: EngineRequestHead, body: ByteSource, events: EngineRequestEvents) {
     super();
     const { local, remote } = head;
     this.method = head.method;

@@ -1,10 +1,8 @@
 // Between router and connection manager: what the router asks of the client's side (spec dataplane.md §4.1).
-
-import type { Readable } from 'node:stream';
 import type { RequestFacts, RequestForward } from '../../decide/request-decision.js';
 import type { LocalReply } from '../../filters/local-reply.js';
 import type { ResponseFlag } from '../../xds/index.js';
-import type { ServerTunnel } from '../codec/stream.js';
+import type { ByteSource, ServerTunnel } from '../codec/stream.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 
 /** The client's side of a forwarded request. */
@@ -12,7 +10,7 @@ export interface Downstream {
   readonly facts: RequestFacts;
   readonly decision: RequestForward;
   readonly info: StreamInfo;
-  readonly body: Readable;
+  readonly body: ByteSource;
   /** Complete once `body` has ended. */
   readonly trailers: readonly string[];
   informational(status: number, headers: string[]): void;

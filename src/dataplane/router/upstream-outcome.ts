@@ -17,7 +17,7 @@ export class UpstreamOutcome {
   onHead(host: Host, status: number, headers: readonly string[], endStream: boolean): void {
     const grpcStatus = this.isGrpc ? headerValue(headers, 'grpc-status') : undefined;
     if (grpcStatus !== undefined) {
-      this.cluster.report(host, { status: grpcToHttpStatus(grpcStatus) });
+      this.cluster.report(host, { status: grpcToHttpStatus(grpcStatus), isGrpc: true });
       return;
     }
     this.waitsForTrailers = this.isGrpc && !endStream && status === 200;
@@ -26,7 +26,7 @@ export class UpstreamOutcome {
 
   onEnd(host: Host, trailers: readonly string[]): void {
     if (!this.waitsForTrailers) return;
-    this.cluster.report(host, { status: grpcToHttpStatus(headerValue(trailers, 'grpc-status') ?? '0') });
+    this.cluster.report(host, { status: grpcToHttpStatus(headerValue(trailers, 'grpc-status') ?? '0'), isGrpc: true });
   }
 
   onFailure(host: Host, local: 'connect_failed' | 'timeout' | 'reset'): void {

@@ -179,6 +179,7 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
     const host = this.cluster.chooseHost({
       hash: decision.hash,
       exclude: this.retry.policy?.avoidsPreviousHosts ? this.tried : NO_HOSTS,
+      maxDraws: this.retry.policy?.hostDraws,
       excludePriorities: this.triedPriorities(),
       authority: facts.authority,
     });

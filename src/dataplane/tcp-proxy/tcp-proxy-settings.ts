@@ -5,11 +5,14 @@ import { type Counter, counter } from '../telemetry/stats.js';
 export interface TcpProxySettings {
   /** Milliseconds without a byte in either direction; 0 = no limit. */
   readonly idleTimeout: number;
+  /** Milliseconds from the client's connect; 0 = no limit. */
+  readonly maxDuration: number;
   /** The hash policy asks for the client's address. */
   readonly hashesSource: boolean;
-  /** `tcp.<stat prefix>.downstream_cx_total` and `.idle_timeout` (spec dataplane.md §6.4). */
+  /** `tcp.<stat prefix>.downstream_cx_total`, `.idle_timeout`, `.max_downstream_connection_duration` (spec dataplane.md §6.4). */
   readonly connections: Counter;
   readonly idleTimeouts: Counter;
+  readonly maxDurations: Counter;
 }
 
 /** Envoy's default for a TCP proxy (spec dataplane.md §6.1). */
@@ -24,9 +27,11 @@ export function settingsOf(config: TcpProxy): TcpProxySettings {
     const prefix = `tcp.${config.stat_prefix ?? config.cluster ?? ''}`;
     settings = {
       idleTimeout: parseDuration(config.idle_timeout ?? '') ?? DEFAULT_IDLE_TIMEOUT,
+      maxDuration: parseDuration(config.max_downstream_connection_duration ?? '') ?? 0,
       hashesSource: config.hash_policy?.some(({ source_ip }) => source_ip !== undefined) === true,
       connections: counter(`${prefix}.downstream_cx_total`),
       idleTimeouts: counter(`${prefix}.idle_timeout`),
+      maxDurations: counter(`${prefix}.max_downstream_connection_duration`),
     };
     known.set(config, settings);
   }

@@ -51,6 +51,7 @@ export class TcpProxySession implements ReadSink {
   /** Bytes of the upstream that came before the downstream was there. */
   private early: Buffer | undefined = undefined;
   private idle: Timer | undefined = undefined;
+  private lifetime: Timer | undefined = undefined;
   private lastActive = 0;
   private holdsConnection = false;
   /** The client's end was a reset: the upstream gets one too (measured). */
@@ -102,6 +103,8 @@ export class TcpProxySession implements ReadSink {
     this.info.attemptCount = 1;
     this.touch();
     if (this.settings.idleTimeout > 0) this.startIdleTimer(this.settings.idleTimeout);
+    if (this.settings.maxDuration > 0)
+      this.lifetime = environment.setTimer(this.settings.maxDuration, () => this.livedLongEnough());
     this.dialling = cluster.connect(
       host,
       {
@@ -235,6 +238,15 @@ export class TcpProxySession implements ReadSink {
     });
   }
 
+  // Whatever is under way, and whether or not the upstream is there (seen on Envoy 1.40).
+  private livedLongEnough(): void {
+    if (this.over) return;
+    this.settings.maxDurations.value++;
+    this.info.setFlag('DT');
+    this.owner.closeDownstream('unread');
+    this.end();
+  }
+
   private upstreamError(error: Error): void {
     if (this.over) return;
     const code = 'code' in error ? error.code : '';
@@ -261,6 +273,7 @@ export class TcpProxySession implements ReadSink {
     if (this.over) return;
     this.over = true;
     this.idle?.cancel();
+    this.lifetime?.cancel();
     this.dialling?.cancel();
     const { upstream } = this;
     if (upstream !== undefined && !upstream.destroyed) {

@@ -32,6 +32,8 @@ export class StreamInfo {
   upstreamLocalAddress = '';
   downstreamLocal: SocketAddress | undefined = undefined;
   downstreamRemote: SocketAddress | undefined = undefined;
+  /** The client's port as accepted, before PROXY protocol and x-forwarded-for: which connection this was. */
+  readonly peerPort: number;
   requestedServerName = '';
   routeName = '';
   attemptCount = 0;
@@ -43,8 +45,9 @@ export class StreamInfo {
   requestHeaders: readonly string[] = [];
   responseHeaders: readonly string[] = [];
 
-  constructor(startTime: number) {
+  constructor(startTime: number, peerPort = -1) {
     this.startTime = startTime;
+    this.peerPort = peerPort;
   }
 
   /** Flags print in the order in which they were first set. */
@@ -56,4 +59,6 @@ export class StreamInfo {
 /** Where finished streams go: access log and counters. */
 export interface StreamObserver {
   finished(info: StreamInfo): void;
+  /** A handshake with a client came to nothing, which no log shows. `certificate`: because of the client's certificate. */
+  handshakeFailed?(info: StreamInfo, certificate: boolean): void;
 }

@@ -6,15 +6,15 @@
 import { constants, createHash, randomBytes, X509Certificate } from 'node:crypto';
 import type net from 'node:net';
 import tls from 'node:tls';
-import { demandsCertificate } from '../../decide/client-certificate.js';
-import type { TlsFacts } from '../../xds/index.js';
 import {
   type CandidateCertificate,
   chooseCertificate,
   describeCertificate,
   readClientSignatures,
-} from './certificate-choice.js';
-import { certificateHash, rfc2253Name, rfc2253Subject, subjectAltNames } from './certificate-facts.js';
+} from '../../decide/certificate-choice.js';
+import { certificateHash, rfc2253Name, rfc2253Subject, subjectAltNames } from '../../decide/certificate-facts.js';
+import { demandsCertificate } from '../../decide/client-certificate.js';
+import type { TlsFacts } from '../../xds/index.js';
 import { type CertificateFailure, tlsFailureText } from './failure-reason.js';
 import { judgeClient } from './peer-verdict.js';
 import { crlBlocks, hasCrlBlock } from './revocation-list.js';

@@ -3,8 +3,6 @@
 
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
-import type { StringMatcher } from '../../xds/index.js';
-import { KEY_CERT_SIGN, keyUsageBits, maySign } from '../../xds/key-usage.js';
 import {
   addressText,
   certificateHash,
@@ -12,7 +10,9 @@ import {
   publicKeyHash,
   type SubjectAltName,
   subjectAltNames,
-} from './certificate-facts.js';
+} from '../../decide/certificate-facts.js';
+import type { StringMatcher } from '../../xds/index.js';
+import { KEY_CERT_SIGN, keyUsageBits, maySign } from '../../xds/key-usage.js';
 import {
   type CertificateFailure,
   KEY_MAY_NOT_SIGN,

@@ -72,6 +72,11 @@ export interface ConnectCallbacks {
   failed(failure: ConnectFailure): void;
 }
 
+/** What a request ended like: a status (of a gRPC call its own, mapped to HTTP), or a failure on our side. */
+export type RequestOutcome =
+  | { readonly status: number; readonly isGrpc?: boolean }
+  | { readonly local: 'connect_failed' | 'timeout' | 'reset' };
+
 export interface UpstreamCluster {
   readonly config: Cluster;
   readonly hosts: readonly Host[];
@@ -87,11 +92,12 @@ export interface UpstreamCluster {
   onClose?(listener: () => void): void;
   /** Called with hosts that have left a cluster that stays (EDS, DNS): their HTTP pools drain. */
   onHostsRemoved?(listener: (hosts: readonly Host[]) => void): void;
+  /** A connection has reached max_connection_duration (`upstream_cx_max_duration_reached`). */
+  countMaxDuration?(): void;
+  /** An HTTP/2 PING was not answered in time (`http2.keepalive_timeout`). */
+  countKeepAliveTimeout?(): void;
   /** Tells outlier detection what a request ended like: HTTP status, or a local failure. */
-  report(
-    host: Host,
-    outcome: { readonly status: number } | { readonly local: 'connect_failed' | 'timeout' | 'reset' },
-  ): void;
+  report(host: Host, outcome: RequestOutcome): void;
 }
 
 export interface CircuitBreaker {

@@ -1,42 +1,45 @@
 // One cluster at run time: hosts, balancing, circuit breakers, outlier detection, and connections with their transport
 // socket (spec destinations.md §0.1, §7, §9, dataplane.md §5.4).
-import net from 'node:net';
-import tls from 'node:tls';
+import type net from 'node:net';
 import { createLoadBalancer, type LoadBalancer } from '../../balance/load-balancer.js';
 import {
   type Cluster,
   type Endpoint,
   HTTP_PROTOCOL_OPTIONS,
+  type MatchPredicate,
   parseDuration,
   renderSocketAddress,
 } from '../../xds/index.js';
-import type { Environment, Timer } from '../environment.js';
+import type { Environment } from '../environment.js';
 import { type Counter, counter, gauge } from '../telemetry/stats.js';
 import { SECRET_NOT_SUPPLIED } from '../transport-socket/failure-reason.js';
 import { ClusterCircuitBreaker } from './circuit-breakers.js';
 import type {
   CircuitBreaker,
   ConnectCallbacks,
-  ConnectFailure,
   Host,
   HostCounters,
   HostSelection,
+  RequestOutcome,
   UpstreamCluster,
   UpstreamConnectOptions,
 } from './cluster-manager.js';
+import { ConnectAttempt, type Dialler } from './connect-attempt.js';
 import { parseHostAddress } from './host-address.js';
 import { OutlierDetector } from './outlier-detection.js';
-import { renderProxyHeader } from './proxy-header.js';
-import type { TransportSockets, UpstreamTransport } from './upstream-transport-socket.js';
+import type { TransportSockets } from './upstream-transport-socket.js';
 
 /** Istio writes one; Envoy's default where it is missing. */
 const DEFAULT_CONNECT_TIMEOUT = 5000;
+
+const NO_ADDRESSES: readonly string[] = [];
 
 /** A host with its counts; it outlives reloads that leave its cluster, address and locality as they are. */
 export class HostState implements Host {
   endpoint: Endpoint;
   /** Changes where a name stands for one host (LOGICAL_DNS, dynamic forward proxy): the address of the latest answer. */
   address: string;
+  alternatives: readonly string[] = NO_ADDRESSES;
   readonly counters: HostCounters;
   activeRequests = 0;
   activeConnections = 0;
@@ -54,6 +57,8 @@ interface ClusterStats {
   readonly active: Counter;
   readonly connectFail: Counter;
   readonly connectTimeout: Counter;
+  readonly maxDuration: Counter;
+  readonly keepAliveTimeout: Counter;
   readonly noneHealthy: Counter;
   readonly requests: Counter;
   readonly members: Counter;
@@ -61,7 +66,7 @@ interface ClusterStats {
 }
 
 /** What `ClusterManager.get` hands out. */
-export class ClusterState implements UpstreamCluster {
+export class ClusterState implements UpstreamCluster, Dialler {
   readonly config: Cluster;
   readonly httpProtocol: 'http1' | 'http2' | 'downstream';
   readonly circuit: CircuitBreaker;
@@ -75,6 +80,7 @@ export class ClusterState implements UpstreamCluster {
   private readonly keepAlive: Partial<net.TcpNetConnectOpts>;
   private readonly autoSni: boolean;
   private readonly autoSan: boolean;
+  private readonly errorStatuses: ReadonlySet<number> | undefined;
   private readonly dynamicHosts = new Map<string, HostState>();
   private readonly closeListeners: (() => void)[] = [];
   private readonly removalListeners: ((hosts: readonly Host[]) => void)[] = [];
@@ -83,7 +89,7 @@ export class ClusterState implements UpstreamCluster {
     const prefix = `cluster.${config.name};`;
     this.config = config;
     this.httpProtocol = httpProtocolOf(config);
-    this.circuit = new ClusterCircuitBreaker(config.circuit_breakers?.thresholds[0], prefix);
+    this.circuit = new ClusterCircuitBreaker(config.circuit_breakers?.thresholds[0], prefix, environment.now);
     this.environment = environment;
     this.sockets = sockets;
     this.connectTimeout = parseDuration(config.connect_timeout) ?? DEFAULT_CONNECT_TIMEOUT;
@@ -103,6 +109,8 @@ export class ClusterState implements UpstreamCluster {
       active: gauge(`${prefix}.upstream_cx_active`),
       connectFail: counter(`${prefix}.upstream_cx_connect_fail`),
       connectTimeout: counter(`${prefix}.upstream_cx_connect_timeout`),
+      maxDuration: counter(`${prefix}.upstream_cx_max_duration_reached`),
+      keepAliveTimeout: counter(`${prefix}.http2.keepalive_timeout`),
       noneHealthy: counter(`${prefix}.upstream_cx_none_healthy`),
       requests: counter(`${prefix}.upstream_rq_total`),
       members: gauge(`${prefix}.membership_total`),
@@ -115,6 +123,8 @@ export class ClusterState implements UpstreamCluster {
     const http = config.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS]?.upstream_http_protocol_options;
     this.autoSni = http?.auto_sni === true;
     this.autoSan = http?.auto_san_validation === true;
+    const matcher = config.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS]?.outlier_detection?.error_matcher;
+    this.errorStatuses = matcher === undefined ? undefined : new Set(statusesOf(matcher));
   }
 
   get hosts(): readonly Host[] {
@@ -150,9 +160,12 @@ export class ClusterState implements UpstreamCluster {
     this.sockets = sockets;
   }
 
-  /** Latest answer of LOGICAL_DNS: new connections go there, and the log shows it. */
-  setResolved(address: string): void {
-    for (const host of this.current) host.address = address;
+  /** Latest answer of LOGICAL_DNS: new connections go there, and the log shows it; `alternatives` if it cannot be had. */
+  setResolved(address: string, alternatives: readonly string[] = NO_ADDRESSES): void {
+    for (const host of this.current) {
+      host.address = address;
+      host.alternatives = alternatives;
+    }
   }
 
   chooseHost(selection: HostSelection): Host | undefined {
@@ -188,7 +201,7 @@ export class ClusterState implements UpstreamCluster {
     return new ConnectAttempt(this, host, options, callbacks, transport, this.environment).start();
   }
 
-  report(host: Host, outcome: Parameters<UpstreamCluster['report']>[1]): void {
+  report(host: Host, outcome: RequestOutcome): void {
     const { counters } = host;
     if (counters !== undefined) {
       counters.requests++;
@@ -199,7 +212,24 @@ export class ClusterState implements UpstreamCluster {
       } else if (outcome.local === 'timeout') counters.timeout++;
       else counters.error++;
     }
-    this.detector?.report(host, outcome);
+    this.detector?.report(host, this.judged(outcome));
+  }
+
+  // What outlier detection sees: where the cluster names its error statuses, they and no others are errors. A listed
+  // 502, 503 or 504 stays a gateway error, any other one is a plain 500 (seen on Envoy 1.40).
+  private judged(outcome: RequestOutcome): RequestOutcome {
+    if (this.errorStatuses === undefined || !('status' in outcome) || outcome.isGrpc === true) return outcome;
+    const { status } = outcome;
+    if (!this.errorStatuses.has(status)) return { status: 200 };
+    return status >= 502 && status <= 504 ? outcome : { status: 500 };
+  }
+
+  countKeepAliveTimeout(): void {
+    this.stats.keepAliveTimeout.value++;
+  }
+
+  countMaxDuration(): void {
+    this.stats.maxDuration.value++;
   }
 
   onClose(listener: () => void): void {
@@ -216,11 +246,16 @@ export class ClusterState implements UpstreamCluster {
     for (const listener of this.closeListeners.splice(0)) listener();
   }
 
-  // What follows is for ConnectAttempt.
+  // What follows is for ConnectAttempt, the Dialler.
 
   /** @internal */
-  dial(host: Host, options: UpstreamConnectOptions, isTls: boolean): net.Socket {
-    const { address, port } = parseHostAddress(host.address);
+  alternatives(host: Host): readonly string[] {
+    return host instanceof HostState ? host.alternatives : NO_ADDRESSES;
+  }
+
+  /** @internal */
+  dial(hostAddress: string, options: UpstreamConnectOptions, isTls: boolean): net.Socket {
+    const { address, port } = parseHostAddress(hostAddress);
     const onread = isTls || options.onread === undefined ? {} : { onread: options.onread };
     return this.environment.connect(address, port, {
       allowHalfOpen: true,
@@ -235,10 +270,20 @@ export class ClusterState implements UpstreamCluster {
     return this.connectTimeout;
   }
 
-  /** @internal SNI and name check of a request: HTTP clusters only, and only where Istio switched them on. */
+  /** @internal */
   requestNames(options: UpstreamConnectOptions): { serverName: string; checkName: string } {
     const name = options.serverName ?? '';
     return { serverName: this.autoSni ? name : '', checkName: this.autoSan ? name : '' };
+  }
+
+  /** @internal */
+  get addressFamily(): 4 | 6 {
+    return this.config.cluster_type?.typed_config.dns_cache_config.dns_lookup_family === 'V6_ONLY' ? 6 : 4;
+  }
+
+  /** @internal */
+  resolved(host: Host, address: string): void {
+    if (host instanceof HostState) host.address = address;
   }
 
   /** @internal */
@@ -291,120 +336,12 @@ export class ClusterState implements UpstreamCluster {
   }
 }
 
-/** One dial, from TCP to the end of the transport socket's handshake, under the cluster's connect timeout. */
-class ConnectAttempt {
-  private readonly cluster: ClusterState;
-  private readonly host: Host;
-  private readonly options: UpstreamConnectOptions;
-  private readonly callbacks: ConnectCallbacks;
-  private readonly transport: UpstreamTransport;
-  private readonly environment: Environment;
-  private socket: net.Socket | undefined = undefined;
-  private timer: Timer | undefined = undefined;
-  private over = false;
-
-  constructor(
-    cluster: ClusterState,
-    host: Host,
-    options: UpstreamConnectOptions,
-    callbacks: ConnectCallbacks,
-    transport: UpstreamTransport,
-    environment: Environment,
-  ) {
-    this.cluster = cluster;
-    this.host = host;
-    this.options = options;
-    this.callbacks = callbacks;
-    this.transport = transport;
-    this.environment = environment;
-  }
-
-  start(): { cancel(): void } {
-    this.timer = this.environment.setTimer(this.cluster.connectTimeoutMs, () => {
-      this.fail({ reason: 'connection_timeout', transportFailure: '' });
-    });
-    const { address, port } = parseHostAddress(this.host.address);
-    if (port !== 0 && net.isIP(address) === 0) this.resolve(address, port);
-    else this.dial();
-    return { cancel: () => this.cancel() };
-  }
-
-  // The host of a dynamic forward proxy is a name until its first connection.
-  private resolve(name: string, port: number): void {
-    const family =
-      this.cluster.config.cluster_type?.typed_config.dns_cache_config.dns_lookup_family === 'V6_ONLY' ? 6 : 4;
-    this.environment.lookup(name, family).then(
-      ([record]) => {
-        if (this.over) return;
-        if (record === undefined) {
-          this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' });
-          return;
-        }
-        if (this.host instanceof HostState) this.host.address = renderSocketAddress(record.address, port);
-        this.dial();
-      },
-      () => this.fail({ reason: 'remote_connection_failure', transportFailure: 'DNS resolution failed' }),
-    );
-  }
-
-  private dial(): void {
-    const socket = this.cluster.dial(this.host, this.options, this.transport.tls !== undefined);
-    this.socket = socket;
-    socket.on('error', (error) => {
-      this.fail({ reason: 'remote_connection_failure', transportFailure: connectErrorText(error, this.host.address) });
-    });
-    socket.once('close', () => this.fail({ reason: 'remote_connection_failure', transportFailure: '' }));
-    socket.once('connect', () => this.connected(socket));
-  }
-
-  private connected(socket: net.Socket): void {
-    if (this.over) return;
-    const { proxyProtocol, tls: context } = this.transport;
-    if (proxyProtocol !== undefined) socket.write(renderProxyHeader(proxyProtocol, this.options.downstream));
-    if (context === undefined || context === 'notReady') {
-      this.succeed(socket, socket);
-      return;
-    }
-    const request = {
-      ...this.cluster.requestNames(this.options),
-      applicationProtocols: this.options.applicationProtocols,
-    };
-    const secure = context.wrap(socket, request, (failure) => {
-      if (failure === undefined) this.succeed(secure, socket);
-      else this.fail({ reason: 'remote_connection_failure', transportFailure: failure });
-    });
-    secure.on('error', ignore);
-  }
-
-  private succeed(socket: net.Socket, raw: net.Socket): void {
-    if (this.over) return;
-    this.over = true;
-    this.timer?.cancel();
-    this.cluster.countConnected(this.host, raw);
-    const alpn = socket instanceof tls.TLSSocket && typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : '';
-    const localAddress =
-      raw.localAddress === undefined ? '' : renderSocketAddress(raw.localAddress, raw.localPort ?? 0);
-    this.callbacks.connected(socket, { alpn, localAddress });
-  }
-
-  private fail(failure: ConnectFailure): void {
-    if (this.over) return;
-    this.over = true;
-    this.timer?.cancel();
-    this.socket?.destroy();
-    this.cluster.countFailure(this.host, failure.reason === 'connection_timeout');
-    this.callbacks.failed(failure);
-  }
-
-  private cancel(): void {
-    if (this.over) return;
-    this.over = true;
-    this.timer?.cancel();
-    this.socket?.destroy();
-  }
+function statusesOf({ or_match: any, http_response_headers_match: one }: MatchPredicate): readonly number[] {
+  return [
+    ...(any?.rules ?? []).flatMap(statusesOf),
+    ...(one?.headers ?? []).map(({ string_match }) => Number(string_match.exact)),
+  ];
 }
-
-function ignore(): void {}
 
 // Envoy updates weight, priority and health of a host in place; another locality makes it another host.
 function hostKey({ address, locality }: Endpoint): string {
@@ -415,27 +352,4 @@ function httpProtocolOf(config: Cluster): 'http1' | 'http2' | 'downstream' {
   const options = config.typed_extension_protocol_options?.[HTTP_PROTOCOL_OPTIONS];
   if (options?.use_downstream_protocol_config !== undefined) return 'downstream';
   return options?.explicit_http_config?.http2_protocol_options === undefined ? 'http1' : 'http2';
-}
-
-// strerror(3) texts, which Envoy logs where Node has codes.
-const ERRNO_TEXTS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'Connection refused',
-  EHOSTUNREACH: 'No route to host',
-  ENETUNREACH: 'Network is unreachable',
-  ETIMEDOUT: 'Connection timed out',
-  ECONNRESET: 'Connection reset by peer',
-  EADDRNOTAVAIL: 'Cannot assign requested address',
-  EACCES: 'Permission denied',
-  ENOENT: 'No such file or directory',
-};
-
-// connect(2) itself fails for these: Envoy says so, and where to.
-const IMMEDIATE = new Set(['ENOENT', 'ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES']);
-
-function connectErrorText(error: Error, address: string): string {
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (code === '') return '';
-  const text = ERRNO_TEXTS[code] ?? code;
-  const immediate = IMMEDIATE.has(code) || address.startsWith('/') || address.startsWith('@');
-  return immediate ? `immediate connect error: ${text}|remote address:${address}` : `delayed connect error: ${text}`;
 }

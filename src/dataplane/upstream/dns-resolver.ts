@@ -135,11 +135,16 @@ export class DnsResolver {
     const endpoints: Endpoint[] = [];
     for (const { name, port, endpoint } of this.targets) {
       const addresses = this.addresses.get(name) ?? [];
-      const [first] = addresses;
+      const [first, ...others] = addresses;
       if (this.isLogical && first !== undefined) {
-        // One host under its name; each new connection takes the latest first address.
+        // One host under its name; each new connection takes the latest first address, and races the others only where
+        // both families were asked for (connect strategy RACE_FIRST_TCP_CONNECT).
+        const races = this.state.config.dns_lookup_family === 'ALL';
         this.state.setEndpoints([{ ...endpoint, address: renderSocketAddress(name, port) }]);
-        this.state.setResolved(renderSocketAddress(first, port));
+        this.state.setResolved(
+          renderSocketAddress(first, port),
+          races ? others.map((address) => renderSocketAddress(address, port)) : [],
+        );
         return;
       }
       for (const address of addresses) endpoints.push({ ...endpoint, address: renderSocketAddress(address, port) });

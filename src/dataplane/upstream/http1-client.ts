@@ -1,8 +1,8 @@
 // An upstream HTTP/1.1 connection of our own (performance.md §5, spec dataplane.md §5.2-§5.4): one exchange at a time,
 // head and first body bytes in one write, responses through Http1ResponseParser.
 import type net from 'node:net';
+import { Http1ResponseParser, type ResponseSink } from '../codec/http1/response-parser.js';
 import type { UpstreamRequestHead, UpstreamStream, UpstreamStreamListener } from './http-stream.js';
-import { Http1ResponseParser, type ResponseSink } from './http1-response-parser.js';
 
 /** Body chunks up to this size are copied behind the head into one buffer; larger ones are written beside it. */
 const JOIN_LIMIT = 16 * 1024;
@@ -133,7 +133,7 @@ export class Http1Connection implements ResponseSink {
     exchange.detach();
     this.shut();
     if (exchange.halfClosed) return;
-    exchange.listener.onReset(outcome === 'cutChunked' ? 'protocol_error' : 'connection_termination');
+    exchange.listener.onReset(outcome === 'cut' ? 'protocol_error' : 'connection_termination');
   }
 
   private shut(): void {

@@ -12,6 +12,9 @@ interface Entry {
   /** Holds a slot of max_connections; the first connection of a host exists without one if need be. */
   readonly counted: boolean;
   timer: Timer | undefined;
+  /** Until the connection has lived as long as it may. */
+  lifetime: Timer | undefined;
+  expired: boolean;
   /** Holds a slot of max_requests. */
   busy: boolean;
 }
@@ -69,13 +72,15 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
     const entry = this.connections.get(connection);
     if (entry === undefined) return;
     this.releaseRequest(entry);
-    if (this.closed || connection.served >= this.settings.maxRequestsPerConnection) {
-      connection.close();
-      return;
-    }
-    const next = this.takePending();
+    const isSpent = entry.expired || connection.served >= this.settings.maxRequestsPerConnection;
+    // A pool that is closed still serves who waits in it.
+    const next = isSpent ? undefined : this.takePending();
     if (next !== undefined) {
       this.attach(next, connection);
+      return;
+    }
+    if (isSpent || this.closed) {
+      connection.close();
       return;
     }
     this.idle.push(connection);
@@ -89,6 +94,7 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
     if (entry === undefined) return;
     this.connections.delete(connection);
     entry.timer?.cancel();
+    entry.lifetime?.cancel();
     this.releaseRequest(entry);
     if (entry.counted) this.cluster.circuit.release('connection');
     const at = this.idle.indexOf(connection);
@@ -143,6 +149,16 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
     this.cluster.circuit.release('request');
   }
 
+  // A connection that is due serves its request to the end (Envoy drains it).
+  private limitLifetime(connection: Http1Connection, entry: Entry): void {
+    if (this.settings.maxConnectionDuration === 0) return;
+    entry.lifetime = this.environment.setTimer(this.settings.maxConnectionDuration, () => {
+      this.cluster.countMaxDuration?.();
+      entry.expired = true;
+      if (this.idle.includes(connection)) connection.close();
+    });
+  }
+
   private dialForPending(): void {
     while (this.dialling < this.pending.length) {
       const counted = this.cluster.circuit.tryAcquire('connection');
@@ -168,7 +184,9 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
           return;
         }
         const connection = new Http1Connection(socket, info.localAddress, this);
-        this.connections.set(connection, { counted, timer: undefined, busy: false });
+        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false, busy: false };
+        this.connections.set(connection, entry);
+        this.limitLifetime(connection, entry);
         this.onIdle(connection);
       },
       failed: (failure) => {

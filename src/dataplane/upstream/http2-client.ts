@@ -38,6 +38,8 @@ export interface Http2ConnectionOwner {
   onMoreStreams(connection: Http2Connection): void;
   /** No further stream will be taken (GOAWAY, closed). May be called more than once. */
   onClosed(connection: Http2Connection): void;
+  /** A PING was not answered; the connection is given up. */
+  onKeepAliveTimeout(): void;
 }
 
 /** Made over a socket that is connected; speaks with prior knowledge whatever ALPN said (spec destinations.md §9.1). */
@@ -196,6 +198,7 @@ export class Http2Connection implements ClientSessionOwner {
   private awaitAnswer(timeout: number): void {
     this.answerTimer = this.options.environment.setTimer(timeout, () => {
       if (!this.heardSincePing) {
+        this.owner.onKeepAliveTimeout();
         this.onLost();
         return;
       }
@@ -365,17 +368,17 @@ function pseudoHeaders(head: UpstreamRequestHead): string[] {
   return upgrade === '' ? [':method', head.method, ...target] : [':method', 'CONNECT', ...target, ':protocol', upgrade];
 }
 
-/** One cookie line, behind everything else (spec dataplane.md §3.6). */
+/**
+ * Cookies too stay as they are: their crumbs were joined where they came in over HTTP/2 (spec dataplane.md §3.6), and lines
+ * of HTTP/1 stay lines.
+ */
 function headersOf({ headers, upgrade }: UpstreamRequestHead): readonly string[] {
-  if (!upgrade && !headers.includes('cookie')) return headers;
+  if (!upgrade) return headers;
   const kept: string[] = [];
-  let cookie: string | undefined;
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     const value = headers[i + 1] as string;
-    if (name === 'cookie') cookie = cookie === undefined ? value : `${cookie}; ${value}`;
-    else if (!upgrade || name !== 'content-length' || value !== '0') kept.push(name, value);
+    if (name !== 'content-length' || value !== '0') kept.push(name, value);
   }
-  if (cookie !== undefined) kept.push('cookie', cookie);
   return kept;
 }

@@ -8,6 +8,14 @@ import type { PoolSettings } from './pool-settings.js';
 
 const OVERFLOW: ConnectFailure = { reason: 'overflow', transportFailure: '' };
 
+interface Entry {
+  readonly counted: boolean;
+  timer: Timer | undefined;
+  /** Until the connection has lived as long as it may. */
+  lifetime: Timer | undefined;
+  expired: boolean;
+}
+
 /** Holds the slots of max_connections, max_pending_requests and max_requests for what it runs. */
 export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
   private readonly environment: Environment;
@@ -16,7 +24,7 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
   private readonly options: UpstreamConnectOptions;
   private readonly settings: PoolSettings;
   /** Live connections and whether each holds a slot of max_connections. */
-  private readonly connections = new Map<Http2Connection, { readonly counted: boolean; timer: Timer | undefined }>();
+  private readonly connections = new Map<Http2Connection, Entry>();
   private readonly pending: { request: StreamRequest; cancelled: boolean }[] = [];
   private dialling: { cancel(): void } | undefined = undefined;
   private closed = false;
@@ -72,7 +80,9 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
   onStreamOver(connection: Http2Connection): void {
     this.host.activeRequests--;
     this.cluster.circuit.release('request');
-    if (connection.served >= this.settings.maxRequestsPerConnection || this.closed) connection.close();
+    const isSpent =
+      this.connections.get(connection)?.expired === true || connection.served >= this.settings.maxRequestsPerConnection;
+    if (isSpent || this.closed) connection.close();
     else if (connection.active === 0) this.armIdle(connection);
     this.serve();
   }
@@ -81,18 +91,24 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     this.serve();
   }
 
+  onKeepAliveTimeout(): void {
+    this.cluster.countKeepAliveTimeout?.();
+  }
+
   onClosed(connection: Http2Connection): void {
     const entry = this.connections.get(connection);
     if (entry === undefined) return;
     this.connections.delete(connection);
     entry.timer?.cancel();
+    entry.lifetime?.cancel();
     if (entry.counted) this.cluster.circuit.release('connection');
     if (this.pending.length > 0) this.dial();
   }
 
   private pick(): Http2Connection | undefined {
-    for (const connection of this.connections.keys()) {
-      if (connection.served < this.settings.maxRequestsPerConnection && connection.canTake()) return connection;
+    for (const [connection, { expired }] of this.connections) {
+      if (!expired && connection.served < this.settings.maxRequestsPerConnection && connection.canTake())
+        return connection;
     }
     return undefined;
   }
@@ -135,6 +151,16 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     entry.timer = this.environment.setTimer(this.settings.idleTimeout, () => connection.close());
   }
 
+  // A connection that is due serves its streams to the end (Envoy drains it).
+  private limitLifetime(connection: Http2Connection, entry: Entry): void {
+    if (this.settings.maxConnectionDuration === 0) return;
+    entry.lifetime = this.environment.setTimer(this.settings.maxConnectionDuration, () => {
+      this.cluster.countMaxDuration?.();
+      entry.expired = true;
+      if (connection.active === 0) connection.close();
+    });
+  }
+
   private dial(): void {
     if (this.dialling !== undefined) return;
     const counted = this.cluster.circuit.tryAcquire('connection');
@@ -155,9 +181,13 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
         const { environment } = this;
         const { maxConcurrentStreams: maxStreams, keepAlive } = this.settings;
         const connection = new Http2Connection(socket, info.localAddress, { environment, maxStreams, keepAlive }, this);
-        this.connections.set(connection, { counted, timer: undefined });
+        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false };
+        this.connections.set(connection, entry);
+        this.limitLifetime(connection, entry);
         this.serve();
-        if (connection.active === 0) this.armIdle(connection);
+        if (connection.active > 0) return;
+        if (this.closed) connection.close();
+        else this.armIdle(connection);
       },
       failed: (failure) => {
         if (!finish()) return;

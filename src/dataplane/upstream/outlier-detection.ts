@@ -3,9 +3,7 @@
 import { type OutlierDetection, parseDuration } from '../../xds/index.js';
 import type { Environment, Timer } from '../environment.js';
 import { type Counter, counter, gauge } from '../telemetry/stats.js';
-import type { Host, UpstreamCluster } from './cluster-manager.js';
-
-type Outcome = Parameters<UpstreamCluster['report']>[1];
+import type { Host, RequestOutcome } from './cluster-manager.js';
 
 interface HostRecord {
   consecutive5xx: number;
@@ -16,6 +14,14 @@ interface HostRecord {
   /** Times ejected, lowered by one per healthy interval. */
   backoff: number;
 }
+
+type Streak = 'consecutive5xx' | 'consecutiveGateway' | 'consecutiveLocal';
+
+const STAT_NAMES: Readonly<Record<Streak, string>> = {
+  consecutive5xx: 'consecutive_5xx',
+  consecutiveGateway: 'consecutive_gateway_failure',
+  consecutiveLocal: 'consecutive_local_origin_failure',
+};
 
 const UPDATE_MERGE_WINDOW = 1000;
 const MAX_EJECTION_TIME = 300_000;
@@ -34,6 +40,8 @@ export class OutlierDetector {
   private readonly active: Counter;
   private readonly enforced: Counter;
   private readonly overflow: Counter;
+  private readonly detectedBy: Readonly<Record<Streak, Counter>>;
+  private readonly enforcedBy: Readonly<Record<Streak, Counter>>;
   private lastUpdate = Number.NEGATIVE_INFINITY;
   private sweep: Timer | undefined = undefined;
   private merge: Timer | undefined = undefined;
@@ -57,9 +65,11 @@ export class OutlierDetector {
     this.active = gauge(`${prefix}.outlier_detection.ejections_active`);
     this.enforced = counter(`${prefix}.outlier_detection.ejections_enforced_total`);
     this.overflow = counter(`${prefix}.outlier_detection.ejections_overflow`);
+    this.detectedBy = countersOf(`${prefix}.outlier_detection.ejections_detected_`);
+    this.enforcedBy = countersOf(`${prefix}.outlier_detection.ejections_enforced_`);
   }
 
-  report(host: Host, outcome: Outcome): void {
+  report(host: Host, outcome: RequestOutcome): void {
     // Streams may outlive their cluster.
     if (this.closed) return;
     const record = this.recordOf(host);
@@ -136,20 +146,15 @@ export class OutlierDetector {
   }
 
   // Envoy compares with "equals", then starts over.
-  private count(
-    record: HostRecord,
-    field: 'consecutive5xx' | 'consecutiveGateway' | 'consecutiveLocal',
-    threshold: number,
-    enforcing: number,
-  ): void {
+  private count(record: HostRecord, field: Streak, threshold: number, enforcing: number): void {
     record[field]++;
     if (record[field] !== threshold) return;
     record[field] = 0;
-    if (enforcing > 0 && this.environment.random() * 100 < enforcing) this.eject(record);
+    if (!record.ejected) this.eject(record, field, enforcing);
   }
 
-  private eject(record: HostRecord): void {
-    if (record.ejected) return;
+  private eject(record: HostRecord, reason: Streak, enforcing: number): void {
+    this.detectedBy[reason].value++;
     const hosts = this.hosts();
     let ejected = 0;
     for (const other of hosts) if (this.records.get(other)?.ejected === true) ejected++;
@@ -158,11 +163,13 @@ export class OutlierDetector {
       this.overflow.value++;
       return;
     }
+    if (enforcing <= 0 || this.environment.random() * 100 >= enforcing) return;
     record.ejected = true;
     record.ejectedAt = this.environment.now();
     if (this.baseTime * record.backoff < this.maxTime() + this.baseTime) record.backoff++;
     this.active.value++;
     this.enforced.value++;
+    this.enforcedBy[reason].value++;
     this.publish();
     this.startSweep();
   }
@@ -226,6 +233,14 @@ export class OutlierDetector {
     for (const [host, record] of this.records) host.ejected = record.ejected;
     this.changed();
   }
+}
+
+function countersOf(prefix: string): Readonly<Record<Streak, Counter>> {
+  return {
+    consecutive5xx: counter(prefix + STAT_NAMES.consecutive5xx),
+    consecutiveGateway: counter(prefix + STAT_NAMES.consecutiveGateway),
+    consecutiveLocal: counter(prefix + STAT_NAMES.consecutiveLocal),
+  };
 }
 
 function durationOf(text: string | undefined, fallback: number): number {

@@ -1,5 +1,10 @@
 // Pool limits of a cluster, read once from Envoy's HttpProtocolOptions (spec destinations.md §1.4, §9.3).
-import { type Cluster, HTTP_PROTOCOL_OPTIONS, parseDuration } from '../../xds/index.js';
+import {
+  type Cluster,
+  HTTP_PROTOCOL_OPTIONS,
+  parseDuration,
+  UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET,
+} from '../../xds/index.js';
 import type { KeepAlive } from './http2-client.js';
 
 /** Envoy's default: connections idle for an hour are closed. */
@@ -13,12 +18,16 @@ const DEFAULT_PING_TIMEOUT = 20_000;
 export interface PoolSettings {
   /** Milliseconds; 0 = never. */
   readonly idleTimeout: number;
+  /** Milliseconds after which a connection takes no more requests and ends when it is idle; 0 = never. */
+  readonly maxConnectionDuration: number;
   /** Requests after which a connection is closed; Infinity = no limit. */
   readonly maxRequestsPerConnection: number;
   /** Streams at a time on one HTTP/2 connection; the peer may allow fewer. */
   readonly maxConcurrentStreams: number;
   /** PINGs on HTTP/2 connections; undefined = none. */
   readonly keepAlive: KeepAlive | undefined;
+  /** A PROXY header names the client, so that connections are not shared between clients. */
+  readonly sendsProxyHeader: boolean;
   /** True when the TLS server name or the checked name is the request's authority, so that pools differ by it. */
   readonly namedByRequest: boolean;
 }
@@ -34,9 +43,14 @@ export function readPoolSettings(cluster: Cluster): PoolSettings {
   const idle = common?.idle_timeout === undefined ? undefined : parseDuration(common.idle_timeout);
   return {
     idleTimeout: idle ?? DEFAULT_IDLE_TIMEOUT,
+    maxConnectionDuration: parseDuration(common?.max_connection_duration ?? '') ?? 0,
     maxRequestsPerConnection: common?.max_requests_per_connection || Number.POSITIVE_INFINITY,
     maxConcurrentStreams: http2?.max_concurrent_streams || DEFAULT_MAX_STREAMS,
     keepAlive: readKeepAlive(http2?.connection_keepalive),
+    sendsProxyHeader: [
+      cluster.transport_socket,
+      ...(cluster.transport_socket_matches ?? []).map(({ transport_socket }) => transport_socket),
+    ].some((socket) => socket?.name === UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET),
     namedByRequest: names?.auto_sni === true || names?.auto_san_validation === true,
   };
 }

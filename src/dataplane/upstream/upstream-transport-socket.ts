@@ -2,10 +2,10 @@
 // Contexts are built once per material and shared by all connections of a cluster.
 import net from 'node:net';
 import tls from 'node:tls';
+import { dnsNameCovers, subjectAltNames } from '../../decide/certificate-facts.js';
 import type { Cluster, Endpoint, Snapshot, UpstreamTlsContext, UpstreamTransportSocket } from '../../xds/index.js';
 import { TLS_TRANSPORT_SOCKET, UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET } from '../../xds/index.js';
 import { maySign } from '../../xds/key-usage.js';
-import { dnsNameCovers, subjectAltNames } from '../transport-socket/certificate-facts.js';
 import {
   CONNECTION_RESET,
   HANDSHAKE_FAILURE_ON_HELLO,

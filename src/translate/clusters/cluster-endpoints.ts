@@ -1,8 +1,8 @@
 // The endpoints of one cluster: of its port, with its subset's labels, usable, by locality and priority. Spec
 // destinations.md §5.2, §5.7, §6.3, §8.6, §11 step 6. Source: istio/istio pilot/pkg/xds/endpoints/endpoint_builder.go.
 import type { TrafficPolicy } from '../../config/model/destination-rule.js';
+import { isIpAddress } from '../../config/model/ip-address.js';
 import { labelsMatch } from '../../config/model/labels.js';
-import { isIpAddress } from '../../registry/ip-address.js';
 import type { IstioEndpoint, PushContext, Service, ServicePort } from '../../registry/push-context.js';
 import { type ClusterLoadAssignment, type Endpoint, type Locality, renderSocketAddress } from '../../xds/index.js';
 import {
@@ -12,6 +12,7 @@ import {
   type LocalitySetting,
   usesLocalityWeights,
 } from './locality.js';
+import { isReachable } from './node-local.js';
 
 /** Which endpoints of a service a cluster takes, and what orders them. */
 export interface EndpointSelection {
@@ -38,7 +39,10 @@ export function edsEndpoints(
   usesMutualTls: (endpoint: IstioEndpoint) => boolean,
 ): readonly Endpoint[] {
   const usable = selectEndpoints(context, selection).filter(
-    (endpoint) => isSent(endpoint, selection.policy) && accepts(endpoint),
+    (endpoint) =>
+      isSent(endpoint, selection.policy) &&
+      isReachable(endpoint, selection.service, context.proxy) &&
+      accepts(endpoint),
   );
   const groups = localise(context, usable, selection);
   const weighted = usesLocalityWeights(selection.locality);

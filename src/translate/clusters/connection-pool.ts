@@ -28,6 +28,7 @@ export function circuitBreakers(policy: TrafficPolicy | undefined): NonNullable<
           retry_budget: {
             budget_percent: { value: budget.percent ?? DEFAULT_RETRY_BUDGET_PERCENT },
             min_retry_concurrency: budget.minRetryConcurrency || DEFAULT_MIN_RETRY_CONCURRENCY,
+            ...(budget.budgetInterval ? { budget_interval: renderDuration(budget.budgetInterval) } : {}),
           },
         }),
   };

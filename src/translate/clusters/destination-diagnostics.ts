@@ -8,6 +8,7 @@ import {
   DestinationUnknown,
   DnsWithoutEndpoints,
   EntryWithoutResolution,
+  GatewayNodeUnknown,
   PassthroughBalancing,
   SubsetUnknown,
 } from '../../diagnostics/catalogue.js';
@@ -18,6 +19,7 @@ import { collectServices } from '../../registry/services.js';
 import type { Cluster, Endpoint } from '../../xds/index.js';
 import type { MergedGateways } from '../gateway-merge.js';
 import { outboundClusterName } from '../names.js';
+import { isNodeLocal, nodeOf } from './node-local.js';
 import { destinationPorts, type FieldOrigin, visitDestinations } from './route-destinations.js';
 
 /** What was built, for looking up by name. */
@@ -103,6 +105,8 @@ class DestinationCheck {
   // Without endpoints of their own by design: only a sidecar could know where to connect.
   private checkKind(service: Service, cluster: Cluster, at: FieldOrigin): void {
     const { hostname, resource } = service;
+    if (resource?.kind === 'Service' && isNodeLocal(service) && nodeOf(this.context.proxy) === undefined)
+      this.report(GatewayNodeUnknown, resource.at(['spec', 'internalTrafficPolicy']), { host: hostname });
     if (cluster.type === 'ORIGINAL_DST') this.report(PassthroughBalancing, at('host'), { host: hostname });
     else if (service.source === 'serviceEntry' && service.resolution === 'Passthrough' && resource !== undefined)
       this.report(EntryWithoutResolution, resource.origin, { entry: resourceName(resource), host: hostname });

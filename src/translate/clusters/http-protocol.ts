@@ -5,7 +5,12 @@ import type { ConnectionPoolSettings, TrafficPolicy } from '../../config/model/d
 import type { MeshConfig } from '../../config/model/mesh-config.js';
 import { isHttpProtocol, type Protocol } from '../../config/model/protocol.js';
 import { isHttp2 } from '../../registry/service-protocol.js';
-import { type HttpProtocolOptions, renderDuration } from '../../xds/index.js';
+import {
+  type Http2ProtocolOptions,
+  type HttpProtocolOptions,
+  type MatchPredicate,
+  renderDuration,
+} from '../../xds/index.js';
 
 /** True when the cluster itself is set to HTTP/2 (the client's own version is another matter). */
 export function isHttp2Cluster(protocol: Protocol, policy: TrafficPolicy | undefined, mesh: MeshConfig): boolean {
@@ -33,18 +38,31 @@ export function httpProtocolOptions(
   const pool = policy?.connectionPool;
   const common = commonOptions(pool);
   const upstream = automaticServerName(policy);
+  const errors = errorMatcher(policy?.outlierDetection?.outlierDetectionHttpErrorCodes ?? []);
   const usesClientProtocol = pool?.http?.useClientProtocol === true;
-  if (!http2 && !usesClientProtocol && common === undefined && upstream === undefined) return undefined;
-  const streams = pool?.http?.maxConcurrentStreams ?? 0;
-  const http2Options = http2 && streams > 0 ? { max_concurrent_streams: streams } : {};
+  if (!http2 && !usesClientProtocol && common === undefined && upstream === undefined && errors === undefined)
+    return undefined;
+  const http2Options = http2 ? http2ProtocolOptions(pool?.http) : {};
   return {
     ...(common === undefined ? {} : { common_http_protocol_options: common }),
     ...(upstream === undefined ? {} : { upstream_http_protocol_options: upstream }),
+    ...(errors === undefined ? {} : { outlier_detection: { error_matcher: errors } }),
     ...(usesClientProtocol
       ? { use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} } }
       : {
           explicit_http_config: http2 ? { http2_protocol_options: http2Options } : { http_protocol_options: {} },
         }),
+  };
+}
+
+function http2ProtocolOptions(settings: ConnectionPoolSettings['http']): Http2ProtocolOptions {
+  const streams = settings?.maxConcurrentStreams ?? 0;
+  const { interval, timeout } = settings?.http2KeepAlive ?? {};
+  return {
+    ...(streams > 0 ? { max_concurrent_streams: streams } : {}),
+    ...(interval === undefined || timeout === undefined
+      ? {}
+      : { connection_keepalive: { interval: renderDuration(interval), timeout: renderDuration(timeout) } }),
   };
 }
 
@@ -61,6 +79,15 @@ function commonOptions(
     ...(requests > 0 ? { max_requests_per_connection: requests } : {}),
     ...(duration === undefined ? {} : { max_connection_duration: renderDuration(duration) }),
   };
+}
+
+// What outlier detection takes for an error instead of 5xx (spec §10.2).
+function errorMatcher(codes: readonly number[]): MatchPredicate | undefined {
+  const rules = codes.map((code) => ({
+    http_response_headers_match: { headers: [{ name: ':status', string_match: { exact: String(code) } }] },
+  }));
+  // Envoy refuses an `or_match` of one.
+  return rules.length > 1 ? { or_match: { rules } } : rules[0];
 }
 
 // Without `sni` the name in the request's own Host goes into the ClientHello; it is checked too unless the rule lists

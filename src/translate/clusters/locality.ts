@@ -1,7 +1,11 @@
 // Locality-aware load balancing: which endpoints get which priority and locality weight. Spec destinations.md §8.6.
 // Source: istio/istio pilot/pkg/networking/core/loadbalancer/loadbalancer.go (ApplyLocalityLoadBalancer,
 // applyLocalityWeights, applyLocalityFailover, applyFailoverPriorities).
-import type { LocalityLbSetting } from '../../config/model/destination-rule.js';
+import type {
+  LoadBalancerSettings,
+  LocalityLbSetting,
+  ZoneAwareLbSetting,
+} from '../../config/model/destination-rule.js';
 import { compareText } from '../../config/text-order.js';
 import type { GatewayProxy, IstioEndpoint, PushContext, Service } from '../../registry/push-context.js';
 
@@ -19,6 +23,8 @@ export interface LocalitySetting {
   readonly setting: LocalityLbSetting;
   /** From the Service's trafficDistribution: failover works without outlierDetection. */
   readonly forced: boolean;
+  /** From a zoneAwareLbSetting: the own region first, with or without outlierDetection. */
+  readonly zoneAware?: true;
 }
 
 const NETWORK_LABEL = 'topology.istio.io/network';
@@ -40,15 +46,26 @@ const DISTRIBUTIONS: ReadonlyMap<string, readonly string[]> = new Map([
 export function localitySetting(
   context: PushContext,
   service: Service,
-  own: LocalityLbSetting | undefined,
+  rule: Pick<LoadBalancerSettings, 'localityLbSetting' | 'zoneAwareLbSetting'> | undefined,
 ): LocalitySetting | undefined {
+  if (rule?.zoneAwareLbSetting !== undefined) return zoneAware(rule.zoneAwareLbSetting);
+  const own = rule?.localityLbSetting;
   if (own !== undefined) return own.enabled === false ? undefined : { setting: own, forced: false };
   const failoverPriority = trafficDistribution(context, service);
   if (failoverPriority !== undefined)
     return { setting: { distribute: [], failover: [], failoverPriority, enabled: true }, forced: true };
+  if (context.mesh.zoneAwareLbSetting !== undefined) return zoneAware(context.mesh.zoneAwareLbSetting);
   const mesh = context.mesh.localityLbSetting;
   if (mesh === undefined) return { setting: { distribute: [], failover: [], failoverPriority: [] }, forced: false };
   return mesh.enabled === false ? undefined : { setting: mesh, forced: false };
+}
+
+// Weights between the zones of a region need a proxy that has discovered its own cluster; without it the hosts of the
+// region are one flat list (spec §8.6).
+function zoneAware(setting: ZoneAwareLbSetting): LocalitySetting | undefined {
+  if (setting.enabled === false) return undefined;
+  const { failover, failoverPriority } = setting;
+  return { setting: { distribute: [], failover, failoverPriority }, forced: true, zoneAware: true };
 }
 
 // The field of the Service, else the annotation on it, else the one on its Namespace (spec §4.1).
@@ -65,7 +82,7 @@ function trafficDistribution(context: PushContext, service: Service): readonly s
 
 /** True where the cluster balances by locality weights. */
 export function usesLocalityWeights(locality: LocalitySetting | undefined): boolean {
-  if (locality === undefined) return false;
+  if (locality === undefined || locality.zoneAware === true) return false;
   const { distribute, failover, failoverPriority } = locality.setting;
   return distribute.length > 0 || failover.length > 0 || failoverPriority.length > 0;
 }
@@ -92,14 +109,17 @@ export function applyLocality(
 ): readonly LocalityEndpoints[] {
   if (locality === undefined) return groups;
   const { setting, forced } = locality;
+  const rank = locality.zoneAware === true ? regionRank : failoverRank;
   const own = parseLocality(proxyLocality(proxy));
   if (setting.distribute.length > 0) return distribute(groups, setting, own);
   if (!hasOutlierDetection && !forced) return groups;
   if (setting.failoverPriority.length > 0) {
     const byLabels = byFailoverPriority(groups, setting.failoverPriority, proxy);
-    return compact(setting.failover.length > 0 ? refine(byLabels, setting, own) : byLabels);
+    return compact(
+      setting.failover.length > 0 || rank === regionRank ? refine(byLabels, setting, own, rank) : byLabels,
+    );
   }
-  return compact(groups.map((group) => ({ ...group, priority: failoverRank(group.locality, setting, own) })));
+  return compact(groups.map((group) => ({ ...group, priority: rank(group.locality, setting, own) })));
 }
 
 interface LocalityParts {
@@ -156,6 +176,12 @@ function failoverRank(locality: string, { failover }: LocalityLbSetting, own: Lo
   }
   const entry = failover.find(({ from }) => from === own.region);
   return entry === undefined || entry.to === other.region ? 3 : 4;
+}
+
+function regionRank(locality: string, { failover }: LocalityLbSetting, own: LocalityParts): number {
+  const { region } = parseLocality(locality);
+  if (region === own.region) return 0;
+  return failover.some(({ from, to }) => from === own.region && to === region) ? 1 : 2;
 }
 
 function byFailoverPriority(
@@ -220,10 +246,11 @@ function refine(
   groups: readonly LocalityEndpoints[],
   setting: LocalityLbSetting,
   own: LocalityParts,
+  rank: typeof failoverRank,
 ): readonly LocalityEndpoints[] {
   return groups.map((group) => ({
     ...group,
-    priority: group.priority * 5 + failoverRank(group.locality, setting, own),
+    priority: group.priority * 5 + rank(group.locality, setting, own),
   }));
 }
 

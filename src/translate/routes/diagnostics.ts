@@ -1,5 +1,6 @@
 // What of the loaded VirtualServices has no effect on this gateway, and why. Istio is silent about nearly all of it. Spec
 // virtualservice.md §1.3, §3, §11 item 4, §12, §15, §17.4; the traps of §20.
+import { jwtClaim } from '../../config/model/jwt-claim.js';
 import type { HttpMatchRequest, HttpRoute } from '../../config/model/virtual-service.js';
 import {
   BadSubstitution,
@@ -22,7 +23,6 @@ import type { MergedGateways, MergedServer } from '../gateway-merge.js';
 import { isHttpServer } from '../server-protocol.js';
 import { reportBinding, serversByGateway } from './binding-diagnostics.js';
 import { fitsServer } from './http-routes.js';
-import { jwtClaim } from './route-match.js';
 
 /** Reports for all VirtualServices at once; each finding once, whatever the number of servers. */
 export function reportRoutes(context: PushContext, gateways: MergedGateways, report: Reporter): void {

@@ -1,6 +1,7 @@
 // One HTTPMatchRequest as Envoy's RouteMatch. Spec virtualservice.md §1.3, §6.3, §7. Source: istio/istio
 // pilot/pkg/networking/core/route/route.go (TranslateRouteMatch, IsCatchAllRoute).
 import type { StringMatch } from '../../config/model/common.js';
+import { jwtClaim } from '../../config/model/jwt-claim.js';
 import type { HttpMatchRequest } from '../../config/model/virtual-service.js';
 import { compareText } from '../../config/text-order.js';
 import type { DynamicMetadataMatcher, HeaderMatcher, Route, RouteMatch } from '../../xds/index.js';
@@ -55,17 +56,6 @@ export function isCatchAll(route: Route): boolean {
     query_parameters === undefined &&
     dynamic_metadata === undefined
   );
-}
-
-const JWT_CLAIMS = '@request.auth.claims';
-
-/** The path of claims in `@request.auth.claims.a.b` or `@request.auth.claims[a][b]`; `undefined` for a real header. */
-export function jwtClaim(name: string): readonly string[] | undefined {
-  if (!name.toLowerCase().startsWith(JWT_CLAIMS)) return undefined;
-  const rest = name.slice(JWT_CLAIMS.length);
-  if (rest.startsWith('.') && rest.length > 1) return rest.slice(1).split('.');
-  if (rest.startsWith('[') && rest.endsWith(']') && rest.length > 2) return rest.slice(1, -1).split('][');
-  return undefined;
 }
 
 function claimMatcher(claims: readonly string[]): DynamicMetadataMatcher {

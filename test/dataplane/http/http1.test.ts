@@ -168,9 +168,16 @@ const EXCHANGES: readonly Exchange[] = [
   },
   {
     name: 'pipelined requests are answered in order, local replies among them',
+    send: 'GET /1 HTTP/1.1\r\nHost: none.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /3 HTTP/1.1\r\nHost: none.test\r\n\r\n',
+    receive: `HTTP/1.1 404 Not Found\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n${REPLY()}HTTP/1.1 404 Not Found\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
+    log: ['404 NR route_not_found 0 0', '200 - via_upstream 0 2', '404 NR route_not_found 0 0'],
+  },
+  {
+    name: 'a third answer behind two that have not left: the connection ends behind those',
     send: 'GET /1 HTTP/1.1\r\nHost: a.test\r\n\r\nGET /2 HTTP/1.1\r\nHost: none.test\r\n\r\nGET /3 HTTP/1.1\r\nHost: a.test\r\n\r\n',
-    receive: `${REPLY()}HTTP/1.1 404 Not Found\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n${REPLY()}`,
-    log: ['200 - via_upstream 0 2', '404 NR route_not_found 0 0', '200 - via_upstream 0 2'],
+    receive: `${REPLY()}HTTP/1.1 404 Not Found\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
+    log: ['200 - via_upstream 0 2', '404 NR route_not_found 0 0', '0 DPE codec_error:Too_many_responses_queued. 0 0'],
+    closed: true,
   },
   {
     name: '404 to a request with a body closes',
@@ -278,6 +285,39 @@ const EXCHANGES: readonly Exchange[] = [
     closed: true,
   },
   {
+    name: 'another upgrade on a route that answers itself: without that answer’s headers',
+    send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n',
+    routes: [
+      {
+        match: { prefix: '/' },
+        redirect: { path_redirect: '/x' },
+        response_headers_to_add: [{ header: { key: 'x-a', value: '1' } }],
+      },
+    ],
+    receive: `HTTP/1.1 403 Forbidden\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+    closed: true,
+  },
+  {
+    name: 'bad chunk in the body: the answer has what the route adds to any',
+    send: 'POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n',
+    routes: [{ ...routeTo('web'), response_headers_to_add: [{ header: { key: 'x-a', value: '%RESPONSE_FLAGS%' } }] }],
+    answer: '',
+    receive: `HTTP/1.1 400 Bad Request\r\nx-a: -http1.codec_error\r\ncontent-length: 11\r\ncontent-type: text/plain\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\n\r\nBad Request`,
+    closed: true,
+  },
+  {
+    name: 'a redirect that rewrites remembers the original path',
+    send: 'GET /api?x HTTP/1.1\r\nHost: a.test\r\n\r\n',
+    routes: [
+      {
+        match: { prefix: '/api' },
+        redirect: { prefix_rewrite: '/' },
+        response_headers_to_add: [{ header: { key: 'x-a', value: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%' } }],
+      },
+    ],
+    receive: `HTTP/1.1 301 Moved Permanently\r\nlocation: http://a.test/?x\r\nx-a: /api?x\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
+  },
+  {
     name: 'upgrade refused by the upstream with 400: its answer, closed',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     answer: 'HTTP/1.1 400 No\r\ncontent-length: 2\r\n\r\nno',
@@ -357,6 +397,21 @@ for (const exchange of [
     ],
     receive: REPLY(),
     log: ['200 DI via_upstream 0 2'],
+  },
+  {
+    name: 'an injected delay, then no cluster: the body has been read, so the connection stays',
+    send: 'POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nx=1',
+    routes: [
+      {
+        ...routeTo('unknown'),
+        typed_per_filter_config: {
+          'envoy.filters.http.fault': { delay: { fixed_delay: '0.020s', percentage: { numerator: 100 } } },
+        },
+      },
+    ],
+    receive: `HTTP/1.1 503 Service Unavailable\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
+    log: ['503 DI,NC cluster_not_found 0 0'],
+    closed: false,
   },
   {
     name: 'HTTP/1.0 where it is accepted: answered as such and closed',

@@ -145,11 +145,11 @@ const FAULTS: readonly Fault[] = [
     log: '- via_upstream 1',
   },
   {
-    name: 'body cut: client connection closes, UC after headers',
+    name: 'body cut: client connection closes, UPE after headers',
     upstream: (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'),
     status: 200,
     partial: 'abc',
-    log: 'UC upstream_reset_after_response_started{connection_termination} 1',
+    log: 'UPE upstream_reset_after_response_started{protocol_error} 1',
   },
   {
     name: 'chunked body cut: UPE',

@@ -9,6 +9,11 @@ export interface CallLimits {
   readonly listen: number;
   /** Milliseconds that an exchange or a handshake may take. */
   readonly exchange: number;
+  /**
+   * Milliseconds between a handshake and the first byte. A server that refuses the client's certificate closes with that
+   * byte unread, and the reset may then overtake its alert.
+   */
+  readonly settle?: number;
 }
 
 /** Makes the call once, `repeat` or not. `endpoint` undefined: nobody listens there. */
@@ -26,6 +31,10 @@ export async function makeCall(
   if (connected.kind === 'refused') return { connect: 'refused' };
   if (connected.kind === 'failed') return { tls: connected.tls };
   const { channel, tls } = connected;
+  if (tls !== undefined && limits.settle !== undefined) {
+    const { settle } = limits;
+    await new Promise((resolve) => setTimeout(resolve, settle));
+  }
   try {
     const seen = await converse(call, channel, tls?.alpn, limits);
     return {

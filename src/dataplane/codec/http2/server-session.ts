@@ -153,7 +153,8 @@ export class ServerSession extends Http2Session {
       if (this.authority !== undefined) return true; // `:authority` wins
       this.authority = value;
     } else if (rule === RULE.COOKIE && this.trailersOf === undefined) {
-      this.cookie = this.cookie === undefined ? value : `${this.cookie}; ${value}`;
+      // Empty crumbs before the first one with text leave nothing, also no header (measured).
+      this.cookie = this.cookie === undefined || this.cookie === '' ? value : `${this.cookie}; ${value}`;
     } else if (rule === RULE.REGULAR || rule > RULE.STATUS) {
       this.pairs.push(name, value);
     }
@@ -233,7 +234,7 @@ export class ServerSession extends Http2Session {
       return;
     }
     const { pairs } = this;
-    if (this.cookie !== undefined) pairs.push('cookie', this.cookie);
+    if (this.cookie !== undefined && this.cookie !== '') pairs.push('cookie', this.cookie);
     const made = this.owner.createStream(this.blockStreamId, this.peerInitialWindow, {
       protocol: 'HTTP/2',
       method: this.method ?? '',

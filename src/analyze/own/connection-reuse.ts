@@ -1,0 +1,90 @@
+// Certificates that cover hosts of another server on the same port: HTTP/2 clients reuse the connection, and the route
+// table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
+// route tables. Spec gateway.md §9.
+import type { X509Certificate } from 'node:crypto';
+import { ConnectionReuse } from '../../diagnostics/catalogue.js';
+import { VirtualHostIndex } from '../../match/virtual-host-index.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
+import { fullName } from '../selector.js';
+import { coversHost, namesOf, parseChain } from './pem-chain.js';
+import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chains.js';
+
+interface Candidate extends TlsChain {
+  readonly certificate: X509Certificate;
+  readonly routeTable: string;
+}
+
+export const connectionReuse: GatewayAnalyzer = {
+  name: 'postern.connectionReuse',
+  description: 'Finds certificates that cover hosts of another server, which breaks reused HTTP/2 connections',
+  inputs: ['Gateway'],
+  messages: [ConnectionReuse],
+  analyze(context) {
+    const byListener = new Map<string, Candidate[]>();
+    for (const chain of tlsChains(context)) {
+      const candidate = toCandidate(context, chain);
+      if (candidate === undefined) continue;
+      const known = byListener.get(chain.listener);
+      if (known === undefined) byListener.set(chain.listener, [candidate]);
+      else known.push(candidate);
+    }
+    for (const candidates of byListener.values()) checkListener(context, candidates);
+  },
+};
+
+/** Chains that serve HTTP/2 with a certificate that can be read. */
+function toCandidate(context: GatewayAnalysisContext, chain: TlsChain): Candidate | undefined {
+  const { routeTable } = chain;
+  const name = chain.certificates[0];
+  const protocols = chain.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
+  if (routeTable === undefined || name === undefined || !protocols.includes('h2')) return undefined;
+  const material = context.gateway.push.credential(name);
+  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)?.[0] : undefined;
+  return certificate === undefined ? undefined : { ...chain, certificate, routeTable };
+}
+
+function checkListener(context: GatewayAnalysisContext, candidates: readonly Candidate[]): void {
+  const byHost = new Map<string, Candidate>();
+  for (const candidate of candidates) for (const host of candidate.serverNames) byHost.set(host, candidate);
+  const tables = new Map(context.gateway.snapshot.routes.map((table) => [table.name, table]));
+  for (const candidate of candidates) {
+    // A certificate for its own hosts and nothing else needs no second look.
+    const names = namesOf(candidate.certificate);
+    const hasWildcard = names.some((name) => name.startsWith('*'));
+    const others = hasWildcard ? [...byHost] : names.flatMap((name) => entryOf(byHost, name));
+    const found = new Map<Candidate, string[]>();
+    for (const [host, other] of others) {
+      if (other.routeTable === candidate.routeTable || host === '*') continue;
+      if (coversHost(candidate.certificate, host)) found.set(other, [...(found.get(other) ?? []), host]);
+    }
+    const table = tables.get(candidate.routeTable);
+    const index = new VirtualHostIndex(
+      (table?.virtual_hosts ?? []).map(({ domains }) => ({ domains })),
+      table?.ignore_port_in_host_matching === true,
+    );
+    for (const [other, hosts] of found) {
+      const lost = hosts.filter((host) => index.find(sampleOf(host)) === undefined);
+      if (lost.length === 0) continue;
+      context.report(ConnectionReuse, credentialField(candidate), {
+        credential: shownName(candidate.certificates[0] ?? ''),
+        hosts: lost.join(', '),
+        other: describeServer(other),
+      });
+      break; // one example says it; the pairs of many servers would bury everything else
+    }
+  }
+}
+
+function entryOf(byHost: ReadonlyMap<string, Candidate>, name: string): readonly (readonly [string, Candidate])[] {
+  const other = byHost.get(name);
+  return other === undefined ? [] : [[name, other]];
+}
+
+function describeServer({ gateway, server }: Candidate): string {
+  const port = server.get('port', 'name').text();
+  return `server ${port} of Gateway ${fullName(gateway)}`;
+}
+
+function sampleOf(host: string): string {
+  return host.startsWith('*.') ? `postern-any${host.slice(1)}` : host;
+}

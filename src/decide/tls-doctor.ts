@@ -1,0 +1,249 @@
+// What there is to say of the TLS of one chain: which certificate answers and why, whether it covers the host, its dates
+// and chain, versions and protocols, who must present a certificate, and which other hosts a browser would send over the
+// same connection. Spec gateway.md §6.4, §7, dataplane.md §2.3.
+import type { X509Certificate } from 'node:crypto';
+import { type CertificateValidationContext, type FilterChain, isIpv4, isIpv6, type Secret } from '../xds/index.js';
+import { type CandidateCertificate, chooseCertificate, describeCertificate } from './certificate-choice.js';
+import { certificatesIn, commonName, dnsNameCovers, subjectAltNames } from './certificate-facts.js';
+import { demandsCertificate } from './client-certificate.js';
+import { tableOf } from './nearest.js';
+import type { ListenerIndex, SnapshotIndex } from './snapshot-index.js';
+
+/** One thing that the doctor says. */
+export interface TlsRemark {
+  readonly subject:
+    | 'certificate'
+    | 'coverage'
+    | 'dates'
+    | 'chain'
+    | 'protocol'
+    | 'client certificate'
+    | 'connection reuse';
+  /** `fine`: nothing to do. `note`: worth knowing. `problem`: clients fail, or are served what they did not ask for. */
+  readonly verdict: 'fine' | 'note' | 'problem';
+  readonly text: string;
+  readonly originId?: number | undefined;
+}
+
+/** A connection as the doctor sees it. */
+export interface TlsVisit {
+  readonly listener: ListenerIndex;
+  readonly chain: FilterChain;
+  /** Lower case; '' = none sent. */
+  readonly serverName: string;
+  /** The host that the client means to reach, without port; '' = unknown. */
+  readonly host: string;
+  readonly applicationProtocols: readonly string[];
+}
+
+const MODERN_CLIENT = { ecdsaCurves: ['prime256v1', 'secp384r1', 'secp521r1'] };
+/** A certificate that ends sooner is worth a note: 30 days in milliseconds. */
+const SOON = 30 * 24 * 3600 * 1000;
+
+/** The remarks on a chain that terminates TLS; none for others. `now`: milliseconds since 1970, for dates. */
+export function examineTls(index: SnapshotIndex, visit: TlsVisit, now: number): readonly TlsRemark[] {
+  const socket = visit.chain.transport_socket?.typed_config;
+  if (socket === undefined) return [];
+  const context = socket.common_tls_context;
+  const names = (context.tls_certificate_sds_secret_configs ?? []).map(({ name }) => name);
+  const { secrets } = index.snapshot;
+  const remarks: TlsRemark[] = [];
+  const usable = names.flatMap((name) => {
+    const secret = secrets[name];
+    if (secret?.kind === 'tls_certificate' && certificatesIn(secret.certificateChain).length > 0)
+      return [{ name, secret, candidate: describeCertificate(secret.certificateChain) }];
+    remarks.push({ subject: 'certificate', verdict: 'problem', text: `${name}: ${absence(secret)}` });
+    return [];
+  });
+  const chosen =
+    usable[
+      chooseCertificate(
+        usable.map(({ candidate }) => candidate),
+        visit.serverName,
+        MODERN_CLIENT,
+      )
+    ];
+  if (chosen !== undefined) {
+    remarks.push({
+      subject: 'certificate',
+      verdict: 'fine',
+      text: `${chosen.name} (${chosen.candidate.names.join(', ')}; ${chosen.candidate.kind}): ${reasonOf(
+        usable.map(({ candidate }) => candidate),
+        chosen.candidate,
+        visit.serverName,
+      )}`,
+      originId: chosen.secret.originId,
+    });
+    remarks.push(...examineCertificate(chosen.secret.certificateChain, chosen.candidate, visit.host, now));
+  }
+  remarks.push(protocolRemark(visit));
+  remarks.push(...clientRemarks(visit.chain, secrets));
+  if (chosen !== undefined) remarks.push(...reuseRemarks(index, visit, chosen.candidate.names));
+  return remarks;
+}
+
+function absence(secret: Secret | undefined): string {
+  return secret?.kind === 'refused' ? `Envoy refuses it: ${secret.reason}` : 'no such Secret';
+}
+
+function reasonOf(all: readonly CandidateCertificate[], chosen: CandidateCertificate, serverName: string): string {
+  if (all.length === 1) return 'the only one of this chain';
+  if (serverName === '') return 'without SNI the first usable one answers';
+  if (chosen.names.includes(serverName)) return `it names ${serverName}${preference(all, chosen)}`;
+  if (chosen.names.some((name) => dnsNameCovers(name, serverName))) return `its wildcard covers ${serverName}`;
+  return `none of the ${all.length} names ${serverName}, so the first answers`;
+}
+
+function preference(all: readonly CandidateCertificate[], chosen: CandidateCertificate): string {
+  return chosen.kind === 'ecdsa' && all.some(({ kind }) => kind === 'rsa') ? ', and ECDSA goes before RSA' : '';
+}
+
+function examineCertificate(
+  pem: string,
+  candidate: CandidateCertificate,
+  host: string,
+  now: number,
+): readonly TlsRemark[] {
+  const chain = certificatesIn(pem);
+  const [leaf] = chain;
+  if (leaf === undefined) return [];
+  const remarks: TlsRemark[] = [];
+  if (host !== '') {
+    const covers = coversHost(leaf, candidate, host);
+    remarks.push({
+      subject: 'coverage',
+      verdict: covers ? 'fine' : 'problem',
+      text: covers ? `it covers ${host}` : `it does not cover ${host}: clients that verify refuse it`,
+    });
+  }
+  const from = Date.parse(leaf.validFrom);
+  const to = Date.parse(leaf.validTo);
+  const dates = `${day(from)} to ${day(to)}`;
+  if (now < from || now > to)
+    remarks.push({ subject: 'dates', verdict: 'problem', text: `${now > to ? 'expired' : 'not valid yet'}: ${dates}` });
+  else remarks.push({ subject: 'dates', verdict: to - now < SOON ? 'note' : 'fine', text: `valid from ${dates}` });
+  remarks.push(chainRemark(chain));
+  return remarks;
+}
+
+function coversHost(leaf: X509Certificate, candidate: CandidateCertificate, host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  if (isIpv4(bare) || isIpv6(bare)) return leaf.checkIP(bare) !== undefined;
+  // Browsers have long stopped to look at the common name where there are alternative names, and without any refuse it.
+  return subjectAltNames(leaf).length > 0 && candidate.names.some((name) => dnsNameCovers(name, host));
+}
+
+function chainRemark(chain: readonly X509Certificate[]): TlsRemark {
+  for (const [position, certificate] of chain.entries()) {
+    const issuer = chain[position + 1];
+    if (isSelfIssued(certificate)) {
+      const whole =
+        position === 0
+          ? 'self-signed: clients must trust it itself'
+          : `complete up to its root (${chain.length} certificates)`;
+      return { subject: 'chain', verdict: position === 0 ? 'note' : 'fine', text: whole };
+    }
+    if (issuer === undefined) break;
+    if (!certificate.checkIssued(issuer))
+      return {
+        subject: 'chain',
+        verdict: 'problem',
+        text: `certificate ${position + 2} of the Secret (${commonName(issuer)}) did not sign the one before it (${commonName(certificate)})`,
+      };
+  }
+  const last = chain.at(-1);
+  const issuer = /^CN=(.*)$/m.exec(last?.issuer ?? '')?.[1] ?? 'its issuer';
+  return {
+    subject: 'chain',
+    verdict: chain.length === 1 ? 'note' : 'fine',
+    text: `${chain.length === 1 ? 'sent alone' : `${chain.length} certificates`}: clients must have ${issuer}, which signed the last one`,
+  };
+}
+
+function isSelfIssued(certificate: X509Certificate): boolean {
+  return certificate.subject === certificate.issuer && certificate.checkIssued(certificate);
+}
+
+function protocolRemark({ chain, applicationProtocols }: TlsVisit): TlsRemark {
+  const context = chain.transport_socket?.typed_config.common_tls_context;
+  const { tls_minimum_protocol_version: min, tls_maximum_protocol_version: max } = context?.tls_params ?? {};
+  const offered = context?.alpn_protocols ?? [];
+  const common = offered.find((protocol) => applicationProtocols.includes(protocol));
+  const versions = `TLS ${version(min, '1.2')} to ${version(max, '1.3')}`;
+  const alpn =
+    offered.length === 0
+      ? 'no ALPN'
+      : common === undefined
+        ? `no protocol of ${offered.join(', ')} was offered: the handshake goes on without`
+        : `${common} of ${offered.join(', ')}`;
+  return { subject: 'protocol', verdict: 'fine', text: `${versions}; ${alpn}` };
+}
+
+function version(written: string | undefined, otherwise: string): string {
+  const match = /^TLSv(\d)_(\d)$/.exec(written ?? '');
+  return match === null ? otherwise : `${match[1]}.${match[2]}`;
+}
+
+function clientRemarks(chain: FilterChain, secrets: Readonly<Record<string, Secret>>): readonly TlsRemark[] {
+  const socket = chain.transport_socket?.typed_config;
+  const combined = socket?.common_tls_context.combined_validation_context;
+  if (socket === undefined || combined === undefined)
+    return [{ subject: 'client certificate', verdict: 'fine', text: 'none is asked for' }];
+  const ca = combined.validation_context_sds_secret_config.name;
+  const secret = secrets[ca];
+  if (secret?.kind !== 'validation_context')
+    return [{ subject: 'client certificate', verdict: 'problem', text: `CA ${ca}: ${absence(secret)}` }];
+  const rules = combined.default_validation_context;
+  const required = demandsCertificate(socket.require_client_certificate, rules);
+  const signers = certificatesIn(secret.trustedCa).map((certificate) => commonName(certificate) || certificate.subject);
+  const text = `${required ? 'required' : 'asked for, not required'}; signed by ${signers.join(' or ')} (${ca})${restrictions(rules)}`;
+  return [{ subject: 'client certificate', verdict: 'fine', text, originId: secret.originId }];
+}
+
+function restrictions(rules: CertificateValidationContext): string {
+  const parts: string[] = [];
+  const names = (rules.match_subject_alt_names ?? []).map(
+    (matcher) => matcher.exact ?? matcher.prefix ?? matcher.suffix ?? '',
+  );
+  if (names.length > 0) parts.push(`with one of the names ${names.join(', ')}`);
+  if ((rules.verify_certificate_hash?.length ?? 0) > 0 || (rules.verify_certificate_spki?.length ?? 0) > 0)
+    parts.push('pinned by hash');
+  if (rules.crl !== undefined) parts.push('not on the revocation list');
+  return parts.length === 0 ? '' : `, ${parts.join(', ')}`;
+}
+
+/**
+ * A browser sends requests for another host over this HTTP/2 connection when the certificate covers that host and its
+ * name leads to the same address. The chain was chosen by the first host's SNI and stays.
+ */
+function reuseRemarks(index: SnapshotIndex, visit: TlsVisit, covered: readonly string[]): readonly TlsRemark[] {
+  const alpn = visit.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
+  const table = tableOf(index, visit.chain);
+  if (!alpn.includes('h2') || table === undefined) return [];
+  const remarks: TlsRemark[] = [];
+  for (const other of visit.listener.entry.listener?.filter_chains ?? []) {
+    if (other === visit.chain) continue;
+    for (const name of other.filter_chain_match?.server_names ?? []) {
+      const shared = covered.some(
+        (pattern) => pattern === name || (!name.startsWith('*') && dnsNameCovers(pattern, name)),
+      );
+      if (!shared) continue;
+      const host = name.replace(/^\*/, 'any');
+      const found = table.findVirtualHost(host)?.virtualHost;
+      const isServed = found !== undefined && !found.name.startsWith('blackhole:');
+      remarks.push({
+        subject: 'connection reuse',
+        verdict: 'problem',
+        text: isServed
+          ? `this certificate covers ${name} too: a browser may send its requests here, past the TLS settings of chain ${other.label ?? ''}`
+          : `this certificate covers ${name} too: a browser may send its requests here, where they get 404 (NR); chain ${other.label ?? ''} would serve them`,
+        originId: other.originId,
+      });
+    }
+  }
+  return remarks;
+}
+
+function day(time: number): string {
+  return Number.isNaN(time) ? 'unknown' : new Date(time).toISOString().slice(0, 10);
+}
