@@ -300,7 +300,7 @@ const EXCHANGES: readonly Exchange[] = [
   {
     name: 'bad chunk in the body: the answer has what the route adds to any',
     send: 'POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n',
-    routes: [{ ...routeTo('web'), response_headers_to_add: [{ header: { key: 'x-a', value: '%RESPONSE_FLAGS%' } }] }],
+    routes: [{ ...routeTo('web'), response_headers_to_add: [{ header: { key: 'x-a', value: '%RESPONSE_FLAGS%%RESPONSE_CODE_DETAILS%' } }] }],
     answer: '',
     receive: `HTTP/1.1 400 Bad Request\r\nx-a: -http1.codec_error\r\ncontent-length: 11\r\ncontent-type: text/plain\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\n\r\nBad Request`,
     closed: true,

@@ -12,7 +12,7 @@ import { makeCall } from '../../golden/client/make-call.js';
 import { compareCall, type Difference } from '../../golden/compare.js';
 import { meshCertificates } from '../../golden/gateway-target.js';
 import { toLogEntry, toUpstreamEntry } from '../../golden/replay.js';
-import type { CallOutcome, CallSpec, LogEntry } from '../../golden/support.js';
+import type { CallOutcome, CallSpec, LogEntry, UpstreamEntry } from '../../golden/support.js';
 import { EnvoyProcess } from '../envoy.js';
 import { toLogEntry as envoyLogEntry, LOG_FORMAT, listenersOf } from '../envoy-target.js';
 
@@ -155,13 +155,27 @@ export class Pair {
 }
 
 // The two have different ports of their own, and a client has another one each time; generated cookies are made of them.
-function comparable(outcome: CallOutcome, anyEndpoint = false): CallOutcome {
+function comparable(written: CallOutcome, anyEndpoint = false): CallOutcome {
+  const outcome = { ...written, upstream: (written.upstream ?? []).map(withoutRemainingTime) };
   const text = JSON.stringify(outcome)
     .replace(/127\.0\.0\.1:(\d{4,5})/g, '127.0.0.1:<port>')
     .replace(/(user=\\")[0-9a-f]{16}/g, '$1<hash>');
   return JSON.parse(
     anyEndpoint ? text.replace(/hashed-\d/g, 'hashed-x').replace(/(127\.1\.\d+)\.[567]:3000/g, '$1.x:3000') : text,
   ) as CallOutcome;
+}
+
+// What is left of a timeout when a request is tried again depends on when that is.
+function withoutRemainingTime(entry: UpstreamEntry): UpstreamEntry {
+  const { headers } = entry;
+  if (headers === undefined || headers.some(([name, value]) => name === 'x-envoy-attempt-count' && value === '1'))
+    return entry;
+  return {
+    ...entry,
+    headers: headers.map(
+      ([name, value]) => [name, name === 'x-envoy-expected-rq-timeout-ms' ? '<ms>' : value] as const,
+    ),
+  };
 }
 
 function hashedEndpoints(outcome: CallOutcome): readonly string[] {
