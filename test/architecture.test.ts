@@ -25,11 +25,15 @@ const ROWS: Readonly<Record<string, Row>> = {
     imports: ['xds/', 'match/inspect/', 'filters/', 'balance/', 'decide/', 'diagnostics/'],
     io: true,
   },
+  'analyze/': {
+    imports: ['config/', 'registry/', 'xds/', 'match/', 'decide/', 'regex/', 'diagnostics/'],
+  },
   'export/': { imports: ['xds/', 'diagnostics/'] },
   'certs/': { imports: ['diagnostics/'] },
   'stub/': { imports: ['certs/'], io: true },
   'gateway/': {
     imports: [
+      'analyze/',
       'diagnostics/',
       'regex/',
       'config/',
@@ -49,6 +53,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'gateway.ts': {
     imports: [
       'gateway/',
+      'analyze/',
       'config/',
       'registry/',
       'xds/',
@@ -95,6 +100,7 @@ const ROWS: Readonly<Record<string, Row>> = {
       'gateway.ts',
       'contract/',
       'admin/',
+      'analyze/',
       'export/',
       'deviations.ts',
     ],

@@ -1,5 +1,5 @@
 // The list of all analyzers. One that is not here does not run.
-import type { Analyzer } from './analyzer.js';
+import type { Analyzer, GatewayAnalyzer } from './analyzer.js';
 import { annotations } from './istio/annotations.js';
 import { authorizationPolicies } from './istio/authorization-policies.js';
 import { caCertificates } from './istio/ca-certificates.js';
@@ -19,6 +19,7 @@ import { injection } from './istio/injection.js';
 import { jwtClaims } from './istio/jwt-claims.js';
 import { meshHosts } from './istio/mesh-hosts.js';
 import { ruleSubsets } from './istio/rule-subsets.js';
+import { schemaValidation } from './istio/schema-validation.js';
 import { servicePortNames } from './istio/service-port-names.js';
 import { sidecars } from './istio/sidecars.js';
 import { subsetsOfVirtualServices } from './istio/subsets-of-virtual-services.js';
@@ -51,13 +52,14 @@ export const ISTIO_ANALYZERS: readonly Analyzer[] = [
   jwtClaims,
   meshHosts,
   ruleSubsets,
+  schemaValidation,
   servicePortNames,
   sidecars,
   subsetsOfVirtualServices,
 ];
 
 /** postern's own, under its codes: what the emulated gateway makes of the configuration. */
-export const OWN_ANALYZERS: readonly Analyzer[] = [
+export const OWN_ANALYZERS: readonly GatewayAnalyzer[] = [
   autoPassthroughHosts,
   certificates,
   connectionReuse,
@@ -66,5 +68,3 @@ export const OWN_ANALYZERS: readonly Analyzer[] = [
   shadowedRoutes,
   stoodInDestinations,
 ];
-
-export const ANALYZERS: readonly Analyzer[] = [...ISTIO_ANALYZERS, ...OWN_ANALYZERS];

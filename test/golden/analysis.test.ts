@@ -16,8 +16,7 @@ interface Recorded {
   readonly parseError?: string;
 }
 
-// The recordings of whole files stand beside the cases.
-const ANALYSIS = path.join(path.dirname(goldenRoot()), 'analysis');
+const ANALYSIS = path.join(goldenRoot(), 'analysis');
 
 const names = readdirSync(ANALYSIS)
   .filter((file) => file.endsWith('.yaml'))
@@ -52,3 +51,31 @@ for (const name of names) {
       );
   });
 }
+
+interface Judged {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly refusedBy: 'kind' | 'strict' | 'schema' | 'webhook' | null;
+}
+
+// Verdicts of the API server and the webhook, through the same door as the command (exit 65 or not).
+t.test('who refuses an object is who refused it', async (t) => {
+  const folder = path.join(goldenRoot(), 'validation');
+  let judged = 0;
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.yaml'))) {
+    const source = { file, text: readFileSync(path.join(folder, file), 'utf8'), named: true };
+    const recorded = JSON.parse(readFileSync(path.join(folder, file.replace('.yaml', '.json')), 'utf8')) as Judged[];
+    const { diagnostics } = await new AnalysisSession().analyze([source], {});
+    for (const { kind, namespace, name, refusedBy } of recorded) {
+      const said = new Set(
+        diagnostics
+          .filter(({ severity, origin }) => severity === 'error' && origin?.resource === `${kind}/${namespace}/${name}`)
+          .flatMap((diagnostic) => diagnostic.refusedBy ?? []),
+      );
+      t.same([...said], refusedBy === null ? [] : [refusedBy], `${file}: ${kind} ${name}`);
+      judged++;
+    }
+  }
+  t.ok(judged > 130, `${judged} objects`);
+});

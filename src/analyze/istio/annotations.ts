@@ -1,5 +1,7 @@
 // Annotations of Istio on Kubernetes' own kinds. Spec validation.md §11 IST0107, IST0108, IST0125, IST0135. Istio:
 // annotations/annotations.go.
+
+import { goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import {
   DeprecatedAnnotation,
@@ -9,7 +11,6 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, AnalyzedKind, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { quote } from '../go-text.js';
 import { labelsOf } from '../selector.js';
 import { ANNOTATIONS, problemOf } from './annotation-table.js';
 
@@ -44,7 +45,7 @@ function checkAnnotation(context: AnalysisContext, object: WrittenObject, name: 
   // Whoever has the label too knows that the annotation is old, and keeps it for old versions.
   if (known.isDeprecated && !(name === INJECT && Object.hasOwn(labelsOf(object), INJECT))) {
     const extra = name === INJECT ? ` in favor of the "${INJECT}" label` : '';
-    context.report(DeprecatedAnnotation, at, { annotation: quote(name), extra });
+    context.report(DeprecatedAnnotation, at, { annotation: goQuote(name), extra });
   }
   if (known.kinds.includes('Any')) return;
   if (!known.kinds.includes(object.kind)) {

@@ -2,11 +2,11 @@
 // authz/authorizationpolicies.go.
 import type { Labels } from '../../config/model/common.js';
 import { labelsMatch } from '../../config/model/labels.js';
+import { goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { NoMatchingWorkloadsFound, ReferencedResourceNotFound } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { quote } from '../go-text.js';
 import { fullName, labelsOf, printSelector } from '../selector.js';
 import { isPodInMesh } from './mesh-membership.js';
 
@@ -56,7 +56,7 @@ function checkNamespaces(context: AnalysisContext, policy: WrittenObject): void 
         for (const entry of from.get('source', list).items()) {
           const written = entry.text();
           if (names.some((name) => namespaceFits(name, written))) continue;
-          const parameters = { reftype: 'namespace', refval: quote(written) };
+          const parameters = { reftype: 'namespace', refval: goQuote(written) };
           context.report(ReferencedResourceNotFound, entry, parameters, { printed: entry });
         }
       }

@@ -1,11 +1,11 @@
 // Services that lead to one Deployment agree about its ports. Spec validation.md §11 IST0116, IST0137. Istio:
 // deployment/services.go.
 import { labelsMatch } from '../../config/model/labels.js';
+import { goList, goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { DeploymentAssociatedToMultipleServices, DeploymentConflictingPorts } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { printList, quote } from '../go-text.js';
 import { fullName, labelsOf } from '../selector.js';
 import { isDeploymentInMesh } from './mesh-membership.js';
 
@@ -52,7 +52,7 @@ function checkProtocols(context: AnalysisContext, deployment: WrittenObject, ser
   for (const [port, known] of ports) {
     if (known.protocols.size < 2) continue;
     const name = Field.of(deployment).get('metadata', 'name');
-    const parameters = { deployment: deployment.name, port, services: printList(known.services.sort()) };
+    const parameters = { deployment: deployment.name, port, services: goList(known.services.sort()) };
     context.report(DeploymentAssociatedToMultipleServices, name, parameters, { printed: name });
   }
 }
@@ -79,9 +79,9 @@ function checkTargetPorts(
     const name = Field.of(deployment).get('metadata', 'name');
     const parameters = {
       deployment: deployment.name,
-      services: printList([...known.values()].sort()),
-      targetPort: quote(target),
-      ports: printList([...known.keys()].sort((a, b) => a - b)),
+      services: goList([...known.values()].sort()),
+      targetPort: goQuote(target),
+      ports: goList([...known.keys()].sort((a, b) => a - b).map(String)),
     };
     context.report(DeploymentConflictingPorts, name, parameters, { printed: name });
   }

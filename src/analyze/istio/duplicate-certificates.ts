@@ -1,11 +1,11 @@
 // Two Gateways do not share a certificate. Spec validation.md §11 IST0138. Istio: gateway/certificate.go.
 import type { Labels } from '../../config/model/common.js';
 import { labelsMatch } from '../../config/model/labels.js';
+import { goList } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { GatewayDuplicateCertificate } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { printList } from '../go-text.js';
 import { fullName, gatewaySelector } from '../selector.js';
 
 interface Candidate {
@@ -48,7 +48,7 @@ function report(context: AnalysisContext, current: Candidate, other: Candidate, 
   context.report(
     GatewayDuplicateCertificate,
     at,
-    { gateways: printList([fullName(current.gateway), fullName(other.gateway)]) },
+    { gateways: goList([fullName(current.gateway), fullName(other.gateway)]) },
     { printed: Field.of(current.gateway).get('metadata', 'name') },
   );
 }

@@ -1,10 +1,11 @@
 // ServiceEntries agree about the protocol of a host and port. Spec validation.md §11 IST0177. Istio:
 // serviceentry/conflictingserviceentries.go.
+
+import { goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { ConflictingServiceEntryProtocol } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { quote } from '../go-text.js';
 import { fullName } from '../selector.js';
 import { exportScopes } from './destination-lookup.js';
 
@@ -41,7 +42,7 @@ export const entryProtocols: Analyzer = {
         context.report(
           ConflictingServiceEntryProtocol,
           protocolField(entry, port),
-          { entries, host: quote(host), port, protocols: [...protocols].sort().join(', ') },
+          { entries, host: goQuote(host), port, protocols: [...protocols].sort().join(', ') },
           { printed: Field.of(entry).get('metadata', 'name') },
         );
       }

@@ -1,11 +1,11 @@
 // Ports of a Gateway lie behind a Service of its workload. Spec validation.md §11 IST0162, IST0101 selector. Istio:
 // gateway/gateway.go.
 import { labelsMatch } from '../../config/model/labels.js';
+import { goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { GatewayPortNotDefinedOnService, ReferencedResourceNotFound } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { quote } from '../go-text.js';
 import { firstSelectorLabel, gatewaySelector, labelsOf, printSelector, selectPods } from '../selector.js';
 
 export const gatewayPorts: Analyzer = {
@@ -48,7 +48,7 @@ export function reportNoPod(context: AnalysisContext, gateway: WrittenObject): v
   context.report(
     ReferencedResourceNotFound,
     at,
-    { reftype: 'selector', refval: quote(printSelector(gatewaySelector(gateway))) },
+    { reftype: 'selector', refval: goQuote(printSelector(gatewaySelector(gateway))) },
     { printed: firstSelectorLabel(gateway) },
   );
 }

@@ -1,11 +1,11 @@
 // Secrets of Gateways exist and hold a certificate that is valid now. Spec validation.md §11 IST0161, IST0101
 // credentialName. Istio: gateway/secret.go.
 import { X509Certificate } from 'node:crypto';
+import { goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { InvalidGatewayCredential, ReferencedResourceNotFound } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { quote } from '../go-text.js';
 import { gatewaySelector, printSelector, resolveName, selectPods } from '../selector.js';
 import { reportNoPod } from './gateway-ports.js';
 
@@ -39,7 +39,7 @@ function checkServers(context: AnalysisContext, gateway: WrittenObject, namespac
       context.report(
         ReferencedResourceNotFound,
         at,
-        { reftype: 'credentialName', refval: quote(credential) },
+        { reftype: 'credentialName', refval: goQuote(credential) },
         {
           printed: at,
           label: `looked for Secret ${name.namespace}/${name.name}`,

@@ -1,4 +1,6 @@
 // Namespaces and Pods get their sidecar. Spec validation.md §12 IST0102, IST0103, IST0123. Istio: injection/injection.go.
+
+import { goList } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import {
   NamespaceMultipleInjectionLabels,
@@ -7,7 +9,6 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { printList } from '../go-text.js';
 import { fullName, labelsOf } from '../selector.js';
 import { hasProxy } from './mesh-membership.js';
 import { isSystemNamespace } from './system-namespaces.js';
@@ -43,7 +44,7 @@ function isInjected(context: AnalysisContext, namespace: WrittenObject): boolean
   }
   if (!hasRevision) return injectionLabel === 'enabled';
   if (injectionLabel === '') return true;
-  const both = printList(['istio-injection', 'istio.io/rev']);
+  const both = goList(['istio-injection', 'istio.io/rev']);
   context.report(NamespaceMultipleInjectionLabels, name, { labels: both }, { printed: name });
   return false;
 }

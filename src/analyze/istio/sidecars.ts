@@ -1,5 +1,6 @@
 // One Sidecar per workload. Spec validation.md §12 IST0110, IST0111. Istio: sidecar/selector.go, defaultselector.go.
 import { labelsMatch } from '../../config/model/labels.js';
+import { goList, goQuote } from '../../config/validate/go-text.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import {
   ConflictingSidecarWorkloadSelectors,
@@ -8,7 +9,6 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { printList, quote } from '../go-text.js';
 import { labelsOf, printSelector } from '../selector.js';
 
 export const sidecars: Analyzer = {
@@ -34,29 +34,28 @@ function checkDefaults(context: AnalysisContext): void {
     if (list.length < 2) continue;
     for (const sidecar of list)
       context.report(MultipleSidecarsWithoutWorkloadSelectors, Field.of(sidecar).get('metadata', 'name'), {
-        sidecars: printList(list.map(({ name }) => name)),
-        namespace: quote(namespace),
+        sidecars: goList(list.map(({ name }) => name)),
+        namespace: goQuote(namespace),
       });
   }
 }
 
 function checkSelectors(context: AnalysisContext): void {
   const byPod = new Map<WrittenObject, WrittenObject[]>();
+  const allPods = context.all('Pod');
   for (const sidecar of context.all('Sidecar')) {
     const at = Field.of(sidecar).get('spec', 'workloadSelector', 'labels');
     const selector = at.labels();
     const first = Object.keys(selector).sort()[0];
     if (first === undefined) continue;
-    const pods = context
-      .all('Pod')
-      .filter((pod) => pod.namespace === sidecar.namespace && labelsMatch(selector, labelsOf(pod)));
+    const pods = allPods.filter((pod) => pod.namespace === sidecar.namespace && labelsMatch(selector, labelsOf(pod)));
     for (const pod of pods) {
       const list = byPod.get(pod);
       if (list === undefined) byPod.set(pod, [sidecar]);
       else list.push(sidecar);
     }
     if (pods.length > 0) continue;
-    const parameters = { reftype: 'selector', refval: quote(printSelector(selector)) };
+    const parameters = { reftype: 'selector', refval: goQuote(printSelector(selector)) };
     context.report(ReferencedResourceNotFound, at, parameters, { printed: at.get(first) });
   }
   for (const [pod, list] of byPod) {
@@ -64,9 +63,9 @@ function checkSelectors(context: AnalysisContext): void {
     for (const sidecar of list) {
       const name = Field.of(sidecar).get('metadata', 'name');
       const parameters = {
-        sidecars: printList(list.map((other) => other.name)),
-        namespace: quote(pod.namespace),
-        pod: quote(pod.name),
+        sidecars: goList(list.map((other) => other.name)),
+        namespace: goQuote(pod.namespace),
+        pod: goQuote(pod.name),
       };
       context.report(ConflictingSidecarWorkloadSelectors, name, parameters, { printed: name });
     }

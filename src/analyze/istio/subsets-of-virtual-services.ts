@@ -1,9 +1,10 @@
 // Subsets that destinations name are declared by some DestinationRule. Spec validation.md §11 IST0101 host+subset.
 // Istio: virtualservice/destinationrules.go.
+
+import { goQuote } from '../../config/validate/go-text.js';
 import { ReferencedResourceNotFound } from '../../diagnostics/catalogue.js';
 import type { Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
-import { quote } from '../go-text.js';
 import { mirrorDestinations, routeDestinations } from './virtual-service-destinations.js';
 
 const FULL_NAME = /^(.+)\.(.+)\.svc\.cluster\.local$/;
@@ -28,7 +29,7 @@ export const subsetsOfVirtualServices: Analyzer = {
         context.report(
           ReferencedResourceNotFound,
           found.destination.get('subset'),
-          { reftype, refval: quote(`${host}+${subset}`) },
+          { reftype, refval: goQuote(`${host}+${subset}`) },
           found.printed === undefined ? {} : { printed: found.printed },
         );
       }

@@ -145,4 +145,12 @@ export const DESTINATION_PAGES: CodePages = {
     shownBy: NO_STUBS,
     fix: 'Make the Pod ready in the files.',
   },
+  PST0801: {
+    example: documents(
+      EDGE,
+      to('{host: web}'),
+      service('web').replace('  selector:', '  internalTrafficPolicy: Local\n  selector:'),
+    ),
+    fix: 'Name the node of the gateway: --node-metadata NODE_NAME=NAME.',
+  },
 };

@@ -22,7 +22,7 @@ export const GATEWAY_PAGES: CodePages = {
     fix: 'Give the server that is not HTTP another port.',
   },
   PST0204: {
-    example: gateway(`${HTTPS_SERVER}\n${HTTPS_SERVER.replace('shop.', 'blog.')}`),
+    shownBy: 'nobody: the webhook refuses such a Gateway first',
     fix: 'Give the ports of the servers different names.',
   },
   PST0205: { example: gateway(TCP), fix: 'Bind a VirtualService with `tcp` (or `tls`) routes to the Gateway.' },
