@@ -253,7 +253,7 @@ class RequestDecider {
     compiled.requestOperations?.apply(headers, operatorFacts, isInlineRequestHeader);
     if (forward.hostRewrite !== undefined) {
       if (action.append_x_forwarded_host === true) appendForwardedHost(headers, facts.authority ?? '');
-      if (!silent) headers.set('x-envoy-original-host', facts.authority ?? '');
+      if (!silent && facts.authority) headers.set('x-envoy-original-host', facts.authority);
       facts.authority = forward.hostRewrite;
     }
     if (compiled.rewrite !== undefined) {

@@ -109,7 +109,7 @@ export class Pair {
       const postern = await this.ask(this.postern, call, envoy, attempt);
       verdict = { differences: compareCall(comparable(envoy), comparable(postern)), envoy, postern };
       if (verdict.differences.length === 0) return verdict;
-      if (!JSON.stringify(envoy).includes('hashed-')) continue;
+      if (!JSON.stringify([envoy.upstream, envoy.log]).includes('hashed')) continue;
       // Without a key to hash Envoy takes any endpoint, so which one it was says nothing.
       endpoints = new Set([...endpoints, ...hashedEndpoints(envoy)]);
       for (let more = 0; more < 6 && endpoints.size === 1; more++)
@@ -178,6 +178,8 @@ function withoutRemainingTime(entry: UpstreamEntry): UpstreamEntry {
   };
 }
 
-function hashedEndpoints(outcome: CallOutcome): readonly string[] {
-  return (outcome.upstream ?? []).map(({ server }) => server).filter((server) => server.startsWith('hashed-'));
+function hashedEndpoints({ upstream = [], log = [] }: CallOutcome): readonly string[] {
+  const seen = upstream.map(({ server }) => server).filter((server) => server.startsWith('hashed-'));
+  if (seen.length > 0) return seen;
+  return log.map((entry) => entry.upstream ?? '').filter((address) => /\.[567]:3000$/.test(address));
 }
