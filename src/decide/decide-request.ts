@@ -132,7 +132,8 @@ class RequestDecider {
     this.virtualHost = host.virtualHost;
     const needsTls = host.virtualHost.require_tls === 'ALL';
     if (needsTls && this.facts.headers.get('x-forwarded-proto') !== 'https') {
-      if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+      // A CONNECT is an upgrade that no gateway of Istio's has, where there is a route at all; here the redirect is one.
+      if (this.isRefusedUpgrade() || this.facts.method === 'CONNECT') return this.reply(UPGRADE_FAILED);
       return this.reply(redirectReply(301, tlsRedirectLocation(this.facts)));
     }
     // No route of Istio's fits a CONNECT, whatever its authority (spec dataplane.md §3.2).
@@ -178,10 +179,19 @@ class RequestDecider {
     if (forward !== undefined) this.destination = this.chooseDestination(forward);
     this.response = this.responseRules(compiled);
     if (compiled.decorator !== undefined) facts.headers.set('x-envoy-decorator-operation', compiled.decorator);
-    if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+    if (this.isRefusedUpgrade()) {
+      // The operations of a route that answers itself go with that answer alone (measured).
+      if (forward === undefined) this.response = { ...this.response, operations: NO_RESPONSE_RULES.operations };
+      return this.reply(UPGRADE_FAILED);
+    }
     if (route.redirect !== undefined) {
       this.trace?.step('redirect', String(redirectStatus(route.redirect)), undefined, route.originId);
-      if (compiled.rewrite !== undefined) facts.path = compiled.rewrite(facts.path ?? '/');
+      const original = facts.path ?? '/';
+      const rewritten = compiled.rewrite?.(original);
+      if (rewritten !== undefined) {
+        facts.path = rewritten;
+        if (!isSilent(manager)) facts.headers.set('x-envoy-original-path', original);
+      }
       return this.reply(redirectReply(redirectStatus(route.redirect), redirectLocation(facts, route.redirect)));
     }
     if (route.direct_response !== undefined) {

@@ -244,6 +244,11 @@ checkCall(
   },
 );
 checkCall(
+  'CONNECT where TLS is demanded',
+  { port: 8080, host: 'tls.test', method: 'CONNECT', path: 'tls.test:80' },
+  { status: 403, details: 'upgrade_failed' },
+);
+checkCall(
   'rewritten',
   { ...a, path: '/api/x?y', headers: { 'x-secret': '1', 'X-Keep': ['a', 'b'] } },
   {

@@ -656,6 +656,10 @@ t.test('local replies', (t) => {
     '404 date=D server=istio-envoy connection=close content-length=0 no body',
   );
   t.equal(render(replies.MISSING_HOST), '400 date=D server=istio-envoy connection=close content-length=0 no body');
+  t.equal(
+    render(replies.MISSING_HOST, { isGrpc: true }),
+    '200 content-type=application/grpc grpc-status=13 date=D server=istio-envoy connection=close content-length=0 no body',
+  );
   t.equal(render(UH), '503 content-length=19 content-type=text/plain date=D server=istio-envoy 19');
   t.equal(
     render(UH, { isHead: true }),

@@ -12,6 +12,7 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, AnalyzedKind, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 
 const KINDS: readonly AnalyzedKind[] = [
   'Gateway',
@@ -41,12 +42,10 @@ export function isSaidAgain(code: string, object: WrittenObject | undefined): bo
   return object !== undefined && OWN_CODES.has(code) && isJudgedAgain(object) && judgement(object).length > 0;
 }
 
-function isJudgedAgain(object: WrittenObject): boolean {
-  const isRefusedEarlier = object.diagnostics.some(({ refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema');
-  return (
-    isRefusedEarlier || entryOf(entryOf(object.root, 'metadata')?.value ?? object.root, 'annotations') !== undefined
-  );
-}
+const isJudgedAgain: (object: WrittenObject) => boolean = perObject(({ diagnostics, root }) => {
+  if (diagnostics.some(({ refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema')) return true;
+  return entryOf(entryOf(root, 'metadata')?.value ?? root, 'annotations') !== undefined;
+});
 
 function judge(context: AnalysisContext, object: WrittenObject): void {
   const { refusedBy } = object.diagnostics.find((diagnostic) => diagnostic.refusedBy === 'webhook') ?? {};
@@ -62,31 +61,19 @@ type Judgement = readonly {
   readonly parameters: Readonly<Record<string, string>>;
 }[];
 
-const judgements = new WeakMap<WrittenObject, Judgement>();
-
-function judgement(object: WrittenObject): Judgement {
-  const known = judgements.get(object);
-  if (known !== undefined) return known;
-  const answer = askWebhook(object.group, object.kind, withoutAnnotations(object.root), object.namespace);
-  const found: Judgement =
-    answer === undefined || answer.errorsFrom === 'decoding'
-      ? []
-      : [
-          ...answer.errors.map(({ text, span }) => ({
-            type: SchemaValidationError,
-            span,
-            parameters: { error: text },
-          })),
-          ...answer.warnings.map(({ text, span, unused }) => {
-            if (unused === undefined) return { type: SchemaWarning, span, parameters: { warning: text } };
-            const { kind, ...parameters } = unused;
-            const type = kind === 'rule' ? VirtualServiceUnreachableRule : VirtualServiceIneffectiveMatch;
-            return { type, span, parameters };
-          }),
-        ];
-  judgements.set(object, found);
-  return found;
-}
+const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind, root, namespace }) => {
+  const answer = askWebhook(group, kind, withoutAnnotations(root), namespace);
+  if (answer === undefined || answer.errorsFrom === 'decoding') return [];
+  return [
+    ...answer.errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
+    ...answer.warnings.map(({ text, span, unused }) => {
+      if (unused === undefined) return { type: SchemaWarning, span, parameters: { warning: text } };
+      const { kind: what, ...parameters } = unused;
+      const type = what === 'rule' ? VirtualServiceUnreachableRule : VirtualServiceIneffectiveMatch;
+      return { type, span, parameters };
+    }),
+  ];
+});
 
 function withoutAnnotations(root: YamlNode): YamlNode {
   if (root.kind !== 'map') return root;

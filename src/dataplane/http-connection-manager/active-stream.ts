@@ -6,7 +6,7 @@ import { HeaderMap } from '../../filters/header-map.js';
 import type { LocalReply } from '../../filters/local-reply.js';
 import type { StreamState } from '../../filters/operators.js';
 import { renderLocalReply } from '../../filters/render-local-reply.js';
-import { applyResponseRules, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
+import { applyResponseRules, applyRouteOperations, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
 import type { ResponseFlag } from '../../xds/index.js';
 import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
 import type { RunningSnapshot } from '../downstream-connection.js';
@@ -98,8 +98,17 @@ export class ActiveStream implements ServerStreamListener {
     if (failure.status !== undefined) {
       info.status = failure.status;
       info.bytesSent = failure.bodyBytes ?? 0;
+      this.addRouteHeaders(failure.status, failure.answerHeaders);
     }
     this.finish();
+  }
+
+  private addRouteHeaders(status: number, headers: HeaderMap | undefined): void {
+    const rules = this.decision?.response;
+    if (headers === undefined || rules === undefined || rules === NO_RESPONSE_RULES) return;
+    // The flag of the failure itself is set only behind the answer (measured).
+    const flags = this.info.flags.filter((flag) => flag !== 'DPE').join(',');
+    applyRouteOperations(headers, status, rules, this.facts, { ...this.state(0), flags });
   }
 
   onFinished(): void {

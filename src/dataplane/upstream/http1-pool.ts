@@ -72,13 +72,15 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
     const entry = this.connections.get(connection);
     if (entry === undefined) return;
     this.releaseRequest(entry);
-    if (this.closed || entry.expired || connection.served >= this.settings.maxRequestsPerConnection) {
-      connection.close();
-      return;
-    }
-    const next = this.takePending();
+    const isSpent = entry.expired || connection.served >= this.settings.maxRequestsPerConnection;
+    // A pool that is closed still serves who waits in it.
+    const next = isSpent ? undefined : this.takePending();
     if (next !== undefined) {
       this.attach(next, connection);
+      return;
+    }
+    if (isSpent || this.closed) {
+      connection.close();
       return;
     }
     this.idle.push(connection);

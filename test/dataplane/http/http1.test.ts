@@ -285,6 +285,39 @@ const EXCHANGES: readonly Exchange[] = [
     closed: true,
   },
   {
+    name: 'another upgrade on a route that answers itself: without that answer’s headers',
+    send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: foo\r\nConnection: Upgrade\r\n\r\n',
+    routes: [
+      {
+        match: { prefix: '/' },
+        redirect: { path_redirect: '/x' },
+        response_headers_to_add: [{ header: { key: 'x-a', value: '1' } }],
+      },
+    ],
+    receive: `HTTP/1.1 403 Forbidden\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+    closed: true,
+  },
+  {
+    name: 'bad chunk in the body: the answer has what the route adds to any',
+    send: 'POST / HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n',
+    routes: [{ ...routeTo('web'), response_headers_to_add: [{ header: { key: 'x-a', value: '%RESPONSE_FLAGS%' } }] }],
+    answer: '',
+    receive: `HTTP/1.1 400 Bad Request\r\nx-a: -http1.codec_error\r\ncontent-length: 11\r\ncontent-type: text/plain\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\n\r\nBad Request`,
+    closed: true,
+  },
+  {
+    name: 'a redirect that rewrites remembers the original path',
+    send: 'GET /api?x HTTP/1.1\r\nHost: a.test\r\n\r\n',
+    routes: [
+      {
+        match: { prefix: '/api' },
+        redirect: { prefix_rewrite: '/' },
+        response_headers_to_add: [{ header: { key: 'x-a', value: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%' } }],
+      },
+    ],
+    receive: `HTTP/1.1 301 Moved Permanently\r\nlocation: http://a.test/?x\r\nx-a: /api?x\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
+  },
+  {
     name: 'upgrade refused by the upstream with 400: its answer, closed',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     answer: 'HTTP/1.1 400 No\r\ncontent-length: 2\r\n\r\nno',

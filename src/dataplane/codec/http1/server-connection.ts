@@ -201,12 +201,13 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
       this.current = undefined;
       const refusal = codecError(error);
       const isOpen = !stream.hasResponded;
+      const headers = new HeaderMap();
       stream.fail({
         kind: 'protocol',
         details: refusal.details,
-        ...(isOpen ? { status: refusal.status, bodyBytes: String(refusal.body).length } : {}),
+        ...(isOpen ? { status: refusal.status, bodyBytes: String(refusal.body).length, answerHeaders: headers } : {}),
       });
-      if (isOpen) this.sendReply(refusal);
+      if (isOpen) this.sendReply(refusal, headers);
       this.flush();
       this.delayedClose();
     });
@@ -325,10 +326,11 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
   }
 
   /** Envoy's reply of the codec: the reason phrase as body, and the connection ends (spec dataplane.md §3.3). */
-  private sendReply(reply: LocalReply): number {
+  private sendReply(reply: LocalReply, headers: HeaderMap = new HeaderMap()): number {
     const { environment, manager } = this.settings;
     const body = String(reply.body);
-    const headers = new HeaderMap(['content-length', String(body.length), 'content-type', 'text/plain']);
+    headers.set('content-length', String(body.length));
+    if (!headers.has('content-type')) headers.append('content-type', 'text/plain');
     finishResponseHeaders(headers, new Date(environment.now()).toUTCString(), manager, true);
     this.send(renderResponseHead(reply.status, headers.raw) + body);
     return body.length;

@@ -53,6 +53,7 @@ export class ServerSession extends Http2Session {
   private path: string | undefined = undefined;
   /** `:authority`, or Host where there is none. */
   private authority: string | undefined = undefined;
+  private authoritySeen = false;
   private hostSeen = false;
   private cookie: string | undefined = undefined;
   private contentLength = -1;
@@ -174,7 +175,8 @@ export class ServerSession extends Http2Session {
       return false;
     switch (rule) {
       case RULE.AUTHORITY:
-        if (this.authority !== undefined) return false;
+        if (this.authoritySeen) return false;
+        this.authoritySeen = true;
         this.authority = value;
         return true;
       case RULE.METHOD:
@@ -221,7 +223,12 @@ export class ServerSession extends Http2Session {
     }
     const isConnect = this.method === 'CONNECT';
     const lacksBody = endStream && this.contentLength > 0 && !isConnect;
-    if (lacksBody || !isCompleteRequest(this.method, this.scheme, this.path, this.authority)) {
+    // A Host does not stand in for the authority of CONNECT.
+    if (
+      lacksBody ||
+      (isConnect && !this.authoritySeen) ||
+      !isCompleteRequest(this.method, this.scheme, this.path, this.authority)
+    ) {
       this.inHead = true;
       this.failBlock(INVALID_MESSAGE);
       return;
@@ -279,6 +286,7 @@ export class ServerSession extends Http2Session {
     this.scheme = undefined;
     this.path = undefined;
     this.authority = undefined;
+    this.authoritySeen = false;
     this.hostSeen = false;
     this.cookie = undefined;
     this.contentLength = -1;
