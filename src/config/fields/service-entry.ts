@@ -58,7 +58,7 @@ const workloadEntrySpec: OptionalType<WorkloadEntrySpec> = message<WorkloadEntry
       if (!written('address') && !written('network')) reportRule(place, node, 'Address is required');
       const ports = writtenNode(node, 'ports');
       if (ports?.kind !== 'map') return;
-      if (entry.address?.startsWith('unix://') === true && ports.entries.length > 0) {
+      if (entry.address?.startsWith('unix://') === true) {
         reportRule(place, node, 'UDS may not include ports');
       }
       // A rule about keys is one of the map, and told once.
