@@ -11,6 +11,7 @@ import type { ResponseFlag } from '../../xds/index.js';
 import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
 import type { RunningSnapshot } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
+import { httpDate } from '../http-date.js';
 import type { Downstream, Forwarding } from '../router/exchange.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 import { bridgeGrpcWeb } from './grpc-web-bridge.js';
@@ -309,7 +310,7 @@ export class ActiveStream implements ServerStreamListener {
   }
 
   private date(): string {
-    return new Date(this.connection.services.context.environment.now()).toUTCString();
+    return httpDate(this.connection.services.context.environment.now());
   }
 
   private state(responseCode: number): StreamState {
