@@ -1,6 +1,8 @@
 // Where postern differs from Istio and Envoy and says so: the lists behind `postern deviations`. The first is written
 // here; its entries name the recorded calls that show them, and the golden replay fails when one of those agrees after
 // all. The second, of what is read and not carried out, is taken from the decoder's own rows.
+
+import { METADATA_KEYS } from './config/fields/metadata-keys.js';
 import { listFields } from './config/fields.js';
 import { KINDS_NOT_EMULATED } from './config/known-kinds.js';
 import { FieldNotEmulated, KindNotEmulated } from './diagnostics/catalogue.js';
@@ -104,7 +106,7 @@ export interface NotEmulated {
   readonly paths: readonly string[];
 }
 
-/** Kind by kind in the order of the tables of fields, then the kinds of which nothing is carried out. */
+/** Kind by kind in the order of the tables of fields, then labels, then the kinds of which nothing is carried out. */
 export function listNotEmulated(): readonly NotEmulated[] {
   const byRow = new Map<object, { readonly entry: Omit<NotEmulated, 'paths'>; readonly paths: string[] }>();
   for (const { kind, path, status, row, note, message } of listFields()) {
@@ -123,5 +125,13 @@ export function listNotEmulated(): readonly NotEmulated[] {
   const kinds = [...KINDS_NOT_EMULATED].flatMap(([group, names]) =>
     [...names].map((name) => ({ id: `${name} (${group})`, code: KindNotEmulated.code, envoy: '', paths: [] })),
   );
-  return [...fields, ...kinds];
+  const keys = METADATA_KEYS.filter(({ status }) => status === 'not emulated').map(
+    ({ kinds: of, where, key, note }) => ({
+      id: `${of.join(', ')} metadata.${where}[${key}]`,
+      code: FieldNotEmulated.code,
+      envoy: note,
+      paths: [`metadata.${where}[${key}]`],
+    }),
+  );
+  return [...fields, ...keys, ...kinds];
 }

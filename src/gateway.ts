@@ -57,6 +57,8 @@ export interface GatewayOptions {
   /** A file with MeshConfig, or its fields. */
   readonly meshConfig?: string | MeshConfig;
   readonly workloadCerts?: WorkloadCertificates;
+  /** Files with more bytes than this are refused; default 8 MiB. */
+  readonly maxInput?: number;
 }
 
 /** Who a client certificate is for. */
@@ -263,6 +265,7 @@ async function compileOptions(options: Omit<GatewayOptions, 'ports' | 'address' 
     namespace: options.namespace,
     meshConfig: typeof meshConfig === 'string' ? (await readSources([meshConfig]))[0] : undefined,
     mesh: typeof meshConfig === 'object' ? meshConfig : undefined,
+    maxInput: options.maxInput,
     proxy: {
       ...(options.gatewayLabels === undefined ? {} : { labels: options.gatewayLabels }),
       ...(options.gatewayNamespace === undefined ? {} : { namespace: options.gatewayNamespace }),

@@ -113,7 +113,7 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
 
   private drawPriority(selection: Selection<H>, hash: bigint | undefined): number {
     const value = hash === undefined ? Math.floor(selection.random() * 100) : Number(hash % 100n);
-    return choosePriority(this.loadFor(selection), value);
+    return choosePriority(this.loadFor(selection, hash !== undefined), value);
   }
 
   private refresh(): PriorityState<H>[] {
@@ -130,9 +130,10 @@ class PriorityLoadBalancer<H extends BalancedHost> implements LoadBalancer<H> {
     return this.priorities;
   }
 
-  // Attempted priorities get no load; when that leaves nobody the exclusion is forgotten.
-  private loadFor({ excludePriorities }: Selection<H>): readonly number[] {
-    if (excludePriorities === undefined || excludePriorities.size === 0) return this.load.load;
+  // Attempted priorities get no load; when that leaves nobody the exclusion is forgotten. Hash policies never ask the
+  // predicate (seen on Envoy 1.40: a retry stays in the priority of its hash).
+  private loadFor({ excludePriorities }: Selection<H>, isHashed: boolean): readonly number[] {
+    if (isHashed || excludePriorities === undefined || excludePriorities.size === 0) return this.load.load;
     const health = this.hostsByPriority.map((hosts, priority) => ({
       total: hosts.length,
       healthy: excludePriorities.has(priority) ? 0 : hosts.filter(isHealthy).length,

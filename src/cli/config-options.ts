@@ -26,6 +26,7 @@ export interface ConfigFlags {
   readonly nodeMetadata: readonly string[];
   readonly meshConfig?: string;
   readonly workloadCerts?: string;
+  readonly maxInput?: string;
 }
 
 const collectValues = (value: string, previous: readonly string[]): readonly string[] => [...previous, value];
@@ -71,6 +72,7 @@ export function addConfigOptions(command: Command): Command {
         .argParser(collectValues),
     )
     .option('--mesh-config <FILE>', 'MeshConfig (a ConfigMap `istio` in the files does the same)')
+    .option('--max-input <SIZE>', 'refuse larger files: bytes, or with Ki or Mi (default 8Mi)')
     .option('--workload-certs <DIR>', "the gateway's mesh identity: root.pem, cert.pem, key.pem");
 }
 
@@ -98,6 +100,7 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
   const metadata = Object.fromEntries(flags.nodeMetadata.map((text) => keyValue('--node-metadata', text)));
   return {
     namespace: flags.namespace,
+    maxInput: flags.maxInput === undefined ? undefined : parseSize('--max-input', flags.maxInput),
     meshConfig:
       flags.meshConfig === undefined
         ? undefined
@@ -164,6 +167,13 @@ function keyValue(flag: string, written: string): [string, string] {
   const equals = written.indexOf('=');
   if (equals < 1) throw new CommandError(USAGE, `${flag} ${written}: expected KEY=VALUE`);
   return [written.slice(0, equals), written.slice(equals + 1)];
+}
+
+function parseSize(flag: string, written: string): number {
+  const match = /^(\d+)(Ki|Mi)?$/.exec(written);
+  if (match === null) throw new CommandError(USAGE, `${flag} ${written}: expected a number of bytes, such as 16Mi`);
+  const unit = match[2] === 'Mi' ? 1024 * 1024 : match[2] === 'Ki' ? 1024 : 1;
+  return Number(match[1]) * unit;
 }
 
 function parseLocality(written: string): { region?: string; zone?: string; subZone?: string } {

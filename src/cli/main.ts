@@ -9,6 +9,7 @@ import { diffCommand } from './diff-command.js';
 import { CommandError, INTERNAL, OK, USAGE } from './exit-codes.js';
 import { explainCommand } from './explain-command.js';
 import { exportCommand } from './export-command.js';
+import { initCommand } from './init-command.js';
 import { proxyConfigCommand } from './proxy-config-command.js';
 import { runCommand } from './run-command.js';
 import { testCommand } from './test-command.js';
@@ -23,6 +24,7 @@ const program = new Command('postern')
   .showHelpAfterError('(--help lists the flags)')
   .addCommand(runCommand())
   .addCommand(testCommand())
+  .addCommand(initCommand())
   .addCommand(explainCommand())
   .addCommand(analyzeCommand())
   .addCommand(proxyConfigCommand())

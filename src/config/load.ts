@@ -2,6 +2,7 @@
 // with it reported at once. Never throws for what a user wrote. Spec validation.md §0, §8.
 import {
   ContractNamedAsConfiguration,
+  InputTooLarge,
   KindNotEmulated,
   NameMissing,
   NotAnObject,
@@ -26,6 +27,7 @@ import { type Kind, type Resource, resourceName } from './model/resource.js';
 import { judge, type Report } from './refusal.js';
 import { SourceFile } from './source-file.js';
 import { createStore, type Store } from './store.js';
+import { checkObject } from './validate/core-object.js';
 import { askWebhook, type WebhookAnswer } from './validate/webhook.js';
 import { WrittenObject } from './written-object.js';
 import { parseYaml } from './yaml/parse.js';
@@ -48,6 +50,8 @@ export interface LoadOptions {
   readonly meshConfig?: Source | undefined;
   /** Already decoded mesh settings, laid over everything. */
   readonly mesh?: MeshConfig | undefined;
+  /** Files with more bytes than this are refused; default 8 MiB. */
+  readonly maxInput?: number | undefined;
   /** Files that have not changed since the last load with this cache are taken from it. */
   readonly cache?: LoadCache | undefined;
   /** Called after each file. */
@@ -115,6 +119,9 @@ export class LoadCache {
   }
 }
 
+/** More than any configuration that people look at, and read within two seconds. */
+const MAX_INPUT = 8 * 1024 * 1024;
+
 /**
  * Loads configuration.
  *
@@ -125,11 +132,12 @@ export class LoadCache {
  */
 export function loadConfig(sources: readonly Source[], options: LoadOptions = {}): LoadResult {
   const namespace = options.namespace ?? 'default';
+  const limit = options.maxInput ?? MAX_INPUT;
   const assembly = new Assembly();
   const keys = new Set<string>();
   for (const [index, source] of sources.entries()) {
-    const load = (): LoadedFile => new FileLoader(source, namespace).load();
-    const key = `${namespace} ${source.named} ${source.file}`;
+    const load = (): LoadedFile => new FileLoader(source, namespace, limit).load();
+    const key = `${namespace} ${limit} ${source.named} ${source.file}`;
     assembly.add(options.cache === undefined ? load() : options.cache.file(key, source.text, load));
     keys.add(key);
     options.progress?.(index + 1, sources.length);
@@ -142,6 +150,7 @@ export function loadConfig(sources: readonly Source[], options: LoadOptions = {}
 class FileLoader {
   private readonly source: Source;
   private readonly defaultNamespace: string;
+  private readonly limit: number;
   private readonly diagnostics: Diagnostic[] = [];
   private readonly report: Reporter = collect(this.diagnostics);
   private readonly resources: LoadedResource[] = [];
@@ -151,15 +160,18 @@ class FileLoader {
   private contracts = 0;
   private readonly otherKinds = new Map<string, number>();
 
-  constructor(source: Source, defaultNamespace: string) {
+  constructor(source: Source, defaultNamespace: string, limit: number) {
     this.source = source;
     this.defaultNamespace = defaultNamespace;
+    this.limit = limit;
   }
 
   load(): LoadedFile {
     const { source } = this;
     const file = new SourceFile(source.file, source.text);
-    for (const document of parseYaml(file.text)) {
+    const size = Buffer.byteLength(source.text);
+    if (size > this.limit) this.report(InputTooLarge, file.origin({ start: 0, end: 0 }), { size, limit: this.limit });
+    for (const document of size > this.limit ? [] : parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
       const resource = document.root === undefined || kind === undefined ? undefined : this.nameOf(document.root, kind);
       for (const problem of document.problems) {
@@ -262,6 +274,9 @@ class FileLoader {
     if (written !== undefined && written.name === undefined) {
       context.report(NameMissing, entryOf(root, 'metadata')?.keySpan ?? root, {}, { refusedBy: 'schema' });
     }
+    checkObject(definition.kind, written?.name, root, (type, span, parameters) =>
+      context.report(type, span, parameters, { refusedBy: 'schema' }),
+    );
     const answer = askWebhook(definition.group, definition.kind, root, this.defaultNamespace);
     const refused = this.tell(root, file, definition.kind, found, answer);
     if (refused || decoded === undefined || written?.name === undefined) return;

@@ -16,11 +16,12 @@ import {
   UnsupportedValue,
   VirtualServiceIneffectiveMatch,
   VirtualServiceUnreachableRule,
+  WebhookDenial,
   WrongType,
 } from '../diagnostics/catalogue.js';
 import type { DiagnosticDetails, MessageType, RefusedBy } from '../diagnostics/diagnostic.js';
 import { compareText } from './text-order.js';
-import type { WebhookAnswer, WebhookWarning } from './validate/webhook.js';
+import type { WebhookAnswer, WebhookError, WebhookWarning } from './validate/webhook.js';
 import type { Span } from './yaml/tree.js';
 
 /** What a decoder reported of one object. */
@@ -60,7 +61,8 @@ export function judge(found: readonly Report[], answer: WebhookAnswer | undefine
   const ours = found.filter(({ type }) => type.severity !== 'error').sort(byPlace);
   const strict = errors.filter(({ details }) => details.refusedBy === 'strict');
   if (strict.length > 0) return { refusedBy: 'strict', reports: [...joinUnknownFields(strict), ...ours] };
-  if (errors.length > 0) return { refusedBy: 'schema', reports: [...schemaReports(errors, objectSpan), ...ours] };
+  if (errors.length > 0)
+    return { refusedBy: 'schema', reports: [...schemaReports(errors, objectSpan, answer !== undefined), ...ours] };
   if (answer === undefined) return { refusedBy: undefined, reports: ours };
   return {
     refusedBy: answer.errors.length > 0 ? 'webhook' : undefined,
@@ -95,8 +97,9 @@ function byPath(a: Report, b: Report): number {
   return metadata || compareText(first, second);
 }
 
-function schemaReports(errors: readonly Report[], objectSpan: Span): readonly Report[] {
-  if (!errors.some(({ type }) => BLOCKING.has(type))) return [...errors].sort(byPlace);
+/** `isCustom`: a kind with a schema and rules; Kubernetes' own kinds are checked by code, which does not stop. */
+function schemaReports(errors: readonly Report[], objectSpan: Span, isCustom: boolean): readonly Report[] {
+  if (!errors.some(({ type }) => BLOCKING.has(type)) || !isCustom) return [...errors].sort(byPlace);
   const checked = errors.filter(({ type }) => !RULES.has(type));
   const notChecked: Report = {
     type: RulesNotChecked,
@@ -113,12 +116,17 @@ function byPlace(a: Report, b: Report): number {
 
 /** In Istio's order. Of an object that is refused a cluster shows no warnings; istioctl does, and so do we. */
 function webhookErrors(answer: WebhookAnswer): readonly Report[] {
-  return answer.errors.map(({ text, span }) => ({
-    type: SchemaValidationError,
+  const report = (type: MessageType, { text, span }: WebhookError): Report => ({
+    type,
     span,
     parameters: { error: text },
     details: { refusedBy: 'webhook' },
-  }));
+  });
+  const type = answer.errorsFrom === 'rules' ? SchemaValidationError : WebhookDenial;
+  return [
+    ...answer.errors.map((error) => report(type, error)),
+    ...answer.behind.map((error) => report(SchemaValidationError, error)),
+  ];
 }
 
 function warningReport({ text, span, unused }: WebhookWarning): Report {

@@ -81,13 +81,19 @@ export function judgeWeights(split: Split, decision: Decision, nameOf: SplitName
   return failures;
 }
 
-/** Statistical: each count within four standard deviations of its share. */
+/**
+ * Statistical: each count within four standard deviations of its share. A name that no cluster of the route has fails
+ * however small its share.
+ */
 export function judgeCounts(
   split: Split,
   counts: ReadonlyMap<string, number>,
   samples: number,
+  decision: Decision,
   nameOf: SplitNames,
 ): readonly Failure[] {
+  const clusters = [...counts.keys(), ...(decision.weightedClusters ?? []).map(({ cluster }) => cluster)];
+  const known = new Set(clusters.map((cluster) => keyOf(split, cluster, nameOf)));
   const actual = new Map<string, number>();
   for (const [cluster, count] of counts) add(actual, keyOf(split, cluster, nameOf), count);
   const wanted = sum(Object.values(split.weights));
@@ -97,11 +103,11 @@ export function judgeCounts(
     const share = wanted === 0 ? 0 : (split.weights[name] ?? 0) / wanted;
     const found = actual.get(name) ?? 0;
     const tolerance = DEVIATIONS * Math.sqrt(samples * share * (1 - share));
-    if (Math.abs(found - samples * share) <= tolerance) continue;
+    if (Math.abs(found - samples * share) <= tolerance && (known.has(name) || share === 0)) continue;
     failures.push({
       path: `split.${name}`,
       expected: `${percent(share)} (${Math.round(samples * share)} ± ${Math.round(tolerance)} of ${samples})`,
-      actual: `${found} of ${samples}`,
+      actual: known.has(name) ? `${found} of ${samples}` : 'no such cluster in the route',
       origin: split.origin,
     });
   }

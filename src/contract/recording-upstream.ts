@@ -75,7 +75,7 @@ export async function generateClient(options: GeneratedClient = {}): Promise<Cli
   if (typeof signedBy === 'object' && 'issueClientCertificate' in signedBy) {
     return signedBy.issueClientCertificate(subject);
   }
-  if (signedBy !== 'self' && !('privateKey' in signedBy)) {
+  if (signedBy !== 'self' && (typeof signedBy !== 'object' || !('privateKey' in signedBy))) {
     throw new OptionError('signedBy', "generateClient: signedBy: expected 'self', a CA or a gateway");
   }
   const { commonName = 'client', dnsNames = [], uris = [] } = subject;

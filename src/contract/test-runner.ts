@@ -194,7 +194,7 @@ export class TestRunner {
     const failures =
       split === undefined || result.failures.length > 0
         ? result.failures
-        : judgeCounts(split, counts, sent, subsetOrName);
+        : judgeCounts(split, counts, sent, result.decision, subsetOrName);
     return { result: this.withTrail(step, call, { ...result, failures }), judged: 1 };
   }
 

@@ -29,6 +29,8 @@ interface Finding {
 /** `refused` fails the run; `unused` are exceptions that fit nothing. */
 export interface UnemulatedResult {
   readonly refused: readonly Diagnostic[];
+  /** What would accept each of these. */
+  readonly exceptions: readonly string[];
   readonly unused: readonly Diagnostic[];
 }
 
@@ -40,19 +42,22 @@ export function findUnemulated(
   allowedOrigin: Origin,
   namespace: string,
 ): UnemulatedResult {
-  if (allowed === 'all') return { refused: [], unused: [] };
+  if (allowed === 'all') return { refused: [], exceptions: [], unused: [] };
   const findings = [...bindingObjects(sources, compiled, namespace), ...fields(compiled)];
   const used = new Set<string>();
   const refused: Diagnostic[] = [];
+  const exceptions = new Set<string>();
   for (const { diagnostic, names } of findings) {
-    const exceptions = allowed.filter((name) => names.includes(name));
-    for (const name of exceptions) used.add(name);
-    if (exceptions.length === 0) refused.push(diagnostic);
+    const fitting = allowed.filter((name) => names.includes(name));
+    for (const name of fitting) used.add(name);
+    if (fitting.length > 0) continue;
+    refused.push(diagnostic);
+    exceptions.add(names[names.length - 1] ?? '');
   }
   const unused = allowed
     .filter((name) => !used.has(name))
     .map((name) => createDiagnostic(AllowedButNotInUse, allowedOrigin, { name }));
-  return { refused, unused };
+  return { refused, exceptions: [...exceptions], unused };
 }
 
 function bindingObjects(sources: readonly Source[], compiled: Compiled, namespace: string): Finding[] {
@@ -129,7 +134,7 @@ function fields(compiled: Compiled): Finding[] {
     const anywhere = path.replace(/\[\d+\]/g, '[]');
     findings.push({
       diagnostic: createDiagnostic(NotEmulatedInUse, origin, { what }),
-      names: [path, anywhere, `${kind}.${anywhere}`, resource],
+      names: [path, anywhere, resource, `${kind}.${anywhere}`],
     });
   }
   return findings;

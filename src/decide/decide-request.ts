@@ -251,8 +251,11 @@ class RequestDecider {
     }
     if (compiled.rewrite !== undefined) {
       const original = facts.path ?? '';
-      facts.path = compiled.rewrite(original);
-      if (!silent) headers.set('x-envoy-original-path', original);
+      const rewritten = compiled.rewrite(original);
+      if (rewritten !== undefined) {
+        facts.path = rewritten;
+        if (!silent) headers.set('x-envoy-original-path', original);
+      }
     }
     return {
       kind: 'forward',

@@ -28,7 +28,8 @@ export function errorClassOf(outcome: LoggedOutcome): ErrorClass | undefined {
       case 'UH':
         return 'no_endpoint';
       case 'UF':
-        return outcome.upstreamTransportFailure === '' ? 'upstream_connect' : 'upstream_tls';
+        // A connection that is refused has a reason there, too: `delayed_connect_error:_Connection_refused`.
+        return /^TLS[_ ]/.test(outcome.upstreamTransportFailure) ? 'upstream_tls' : 'upstream_connect';
       case 'UC':
       case 'UR':
       case 'UPE':

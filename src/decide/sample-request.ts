@@ -22,6 +22,11 @@ export function sampleRequest(virtualHost: VirtualHost): SampleRequest {
   return ROOT;
 }
 
+/** A request per rule that can be met this way, in order. */
+export function sampleRequests(virtualHost: VirtualHost): readonly SampleRequest[] {
+  return (virtualHost.routes ?? []).map(sampleOfRoute).filter((sample) => sample !== undefined);
+}
+
 /**
  * `undefined` where no sample could be made: a claim, a pattern that is too much for `sampleOfPattern`, or conditions on
  * authority and scheme. An earlier rule may still take the sample.

@@ -185,6 +185,30 @@ export const TooLong: MessageType = {
   explanation: 'The text is longer than the API allows.',
 };
 
+export const BadValue: MessageType = {
+  code: 'PST1204',
+  severity: 'error',
+  template: '{path}: Invalid value: {problem}',
+  explanation: "A check that the API server makes of names and of Kubernetes' own kinds, beside their structure.",
+};
+
+export const WebhookDenial: MessageType = {
+  code: 'PST1206',
+  severity: 'error',
+  template: '{error}',
+  explanation:
+    "istiod's admission webhook refuses the object before it evaluates any rule: for an annotation that users may not set, or because it cannot decode the object. istioctl analyze does not look at this.",
+};
+
+export const InputTooLarge: MessageType = {
+  code: 'PST1205',
+  severity: 'error',
+  template: 'the file has {size} bytes; more than {limit} are not read',
+  explanation:
+    'Configuration of this size is generated or not meant for a gateway, and would take long to read. No object that a cluster stores is larger than 1.5 MiB.',
+  help: 'split the file, or raise the limit with --max-input',
+};
+
 export const BadDuration: MessageType = {
   code: 'PST0121',
   severity: 'error',

@@ -13,12 +13,40 @@ const SEPARATOR = /^---\s*(?:#.*)?$/;
  */
 export function maskSecrets(lines: readonly string[], index: number, resource: string | undefined): string {
   const line = lines[index] ?? '';
+  if (line.length > LONGEST_PARSED) {
+    const secret = resource === undefined || /^Secret(?:List)?\//.test(resource) || SECRET.test(line);
+    return secret ? line.replace(/\S/g, '*') : maskWords(line);
+  }
   if (resource !== undefined && /^Secret(?:List)?\//.test(resource)) return maskValues(line);
   const document = documentAround(lines, index);
   if (!document.some((text) => SECRET.test(text)))
     return resource !== undefined && OPEN.test(resource) ? line : maskEncoded(line);
   // A List may hold a Secret beside the object in question, and minified JSON holds them on one line.
   return resource === undefined || SECRET.test(line) ? maskValues(line) : maskEncoded(line);
+}
+
+/** Patterns that look ahead run out of stack on lines of hundreds of kilobytes; nobody reads those. */
+const LONGEST_PARSED = 20_000;
+
+/** Every word of twelve characters and more. */
+function maskWords(line: string): string {
+  let masked = '';
+  let start = 0;
+  for (let at = 0; at <= line.length; at++) {
+    const code = at < line.length ? line.charCodeAt(at) : 0x20;
+    const inWord =
+      (code >= 0x30 && code <= 0x39) ||
+      (code >= 0x41 && code <= 0x5a) ||
+      (code >= 0x61 && code <= 0x7a) ||
+      code === 0x2b ||
+      code === 0x2f;
+    if (inWord) continue;
+    const word = line.slice(start, at);
+    masked += word.length >= 12 ? '*'.repeat(word.length) : word;
+    if (at < line.length) masked += line[at];
+    start = at + 1;
+  }
+  return masked;
 }
 
 function documentAround(lines: readonly string[], index: number): readonly string[] {

@@ -114,7 +114,8 @@ function localities(endpoints: readonly Endpoint[]): readonly Message[] {
     group.endpoints.push(endpoint);
   }
   return [...groups.values()].map(({ locality, priority, weight, endpoints: members }) => ({
-    ...(Object.keys(locality).length === 0 ? {} : { locality }),
+    // Also when it is empty, as istiod does: Envoy drops the weight of a group that has none.
+    locality,
     ...(priority === 0 ? {} : { priority }),
     ...(weight === undefined ? {} : { load_balancing_weight: weight }),
     lb_endpoints: members.map(exportEndpoint),

@@ -1,7 +1,7 @@
 // What the HTTP/1 codec makes of a request's head once its lines are split: framing, target forms, authority, and the
 // first thing for which Envoy refuses it, in Envoy's order (spec dataplane.md §3.2, §3.3; order and the rows that no
 // recording shows measured with Envoy 1.40). Splitting bytes into lines is the codec's own business.
-import type { HttpConnectionManager } from '../xds/index.js';
+import { type HttpConnectionManager, isIpv4, isIpv6 } from '../xds/index.js';
 import { type CodecError, codecError, type LocalReply } from './local-reply.js';
 
 /** A request's head, split into its parts and no more. */
@@ -220,8 +220,9 @@ function readTarget({
 /** Of a target, where the rules are stricter than those of the Host header: a port is a number of 16 bits. */
 function isHostAndPort(text: string, needsPort: boolean): boolean {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|[A-Za-z0-9\-.]+)(?::(\d+))?$/.exec(text);
-  if (match === null || match[1] === ':' || match[1]?.includes(':::')) return false;
-  const port = match[2];
+  if (match === null) return false;
+  const [, bracketed, port] = match;
+  if (bracketed !== undefined && !isIpv6(bracketed) && !isIpv4(bracketed)) return false;
   return port === undefined ? !needsPort : Number(port) <= 65_535;
 }
 

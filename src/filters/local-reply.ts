@@ -94,6 +94,7 @@ export type UpstreamResetReason =
   | 'protocol_error'
   | 'remote_reset'
   | 'remote_refused_stream_reset'
+  | 'remote_error_with_CONNECT_request'
   | 'local_reset'
   | 'local_refused_stream_reset';
 
@@ -106,6 +107,7 @@ const RESET_FLAGS: Readonly<Record<UpstreamResetReason, ResponseFlag>> = {
   protocol_error: 'UPE',
   remote_reset: 'UR',
   remote_refused_stream_reset: 'UR',
+  remote_error_with_CONNECT_request: 'UR',
   local_reset: 'LR',
   local_refused_stream_reset: 'LR',
 };

@@ -8,12 +8,12 @@ export interface RewriteAction {
   readonly regex_rewrite?: { readonly pattern: { readonly regex: string }; readonly substitution: string };
 }
 
-/** Takes and gives a path with its query. */
-export type PathRewrite = (path: string) => string;
+/** Takes and gives a path with its query; `undefined` where nothing is rewritten after all. */
+export type PathRewrite = (path: string) => string | undefined;
 
 /**
  * `undefined` = the route does not rewrite. The query is kept in any case; nothing is normalised again. What would leave
- * no path at all is no rewrite either. Source: envoyproxy/envoy source/common/router/config_impl.cc (finalizePathHeader).
+ * no path before the query is no rewrite either. Source: envoyproxy/envoy source/common/router/config_impl.cc (finalizePathHeader).
  */
 export function compileRewrite(match: RouteMatch, action: RewriteAction): PathRewrite | undefined {
   if (action.regex_rewrite !== undefined) {
@@ -21,7 +21,8 @@ export function compileRewrite(match: RouteMatch, action: RewriteAction): PathRe
     const { substitution } = action.regex_rewrite;
     return (path) => {
       const { plain, query } = split(path);
-      return (regex.kind === 'error' ? plain : regex.replaceAll(plain, substitution)) + query || path;
+      const rewritten = regex.kind === 'error' ? plain : regex.replaceAll(plain, substitution);
+      return rewritten === '' ? undefined : rewritten + query;
     };
   }
   if (!action.prefix_rewrite) return undefined;

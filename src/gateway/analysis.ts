@@ -72,6 +72,7 @@ export class AnalysisSession {
       namespace: options.namespace ?? 'default',
       meshConfig: options.meshConfig,
       mesh: options.mesh,
+      maxInput: options.maxInput,
       cache: this.cache,
       progress: options.progress,
     });

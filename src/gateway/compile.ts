@@ -25,6 +25,8 @@ export interface CompileOptions {
   readonly meshConfig?: Source | undefined;
   /** MeshConfig laid over everything. */
   readonly mesh?: MeshConfig | undefined;
+  /** Files with more bytes than this are refused; default 8 MiB. */
+  readonly maxInput?: number | undefined;
   readonly proxy?: Partial<GatewayProxy> | undefined;
   readonly upstreams?: readonly UpstreamMapping[] | undefined;
   /** Default: on when the files have neither Service nor ServiceEntry. */
@@ -105,6 +107,7 @@ export async function compile(
     namespace: options.namespace ?? 'default',
     meshConfig: options.meshConfig,
     mesh: options.mesh,
+    maxInput: options.maxInput,
   });
   const diagnostics: Diagnostic[] = [...load.diagnostics];
   if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);

@@ -303,6 +303,13 @@ t.test('health, priorities and panic', (t) => {
     { excludePriorities: new Set([0]) },
     ['far:80'],
   );
+  checkChoices(
+    'but not by a hash',
+    cluster({ lb_policy: 'RING_HASH' }),
+    [host('near:80'), far],
+    { hash: 1n, excludePriorities: new Set([0]) },
+    ['near:80'],
+  );
   checkChoices('until none is left', cluster({}), [host('near:80'), far], { excludePriorities: new Set([0, 1]) }, [
     'near:80',
   ]);

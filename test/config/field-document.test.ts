@@ -5,6 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { FieldRow, FieldStatus, MessageShape } from '../../src/config/decode/value-type.js';
+import { METADATA_KEYS } from '../../src/config/fields/metadata-keys.js';
 import { type Field, listFields } from '../../src/config/fields.js';
 import { listNotEmulated } from '../../src/deviations.js';
 
@@ -50,6 +51,10 @@ function renderDocument(fields: readonly Field[]): string {
       const shown = type.replaceAll('|', '\\|');
       lines.push(`| \`${name}\`${required ? ' (required)' : ''} | ${shown} | ${VERDICTS[status]} | ${note} |`);
     }
+  }
+  lines.push('', '## Labels and annotations', '', '| Key | Of | | |', '|---|---|---|---|');
+  for (const { kinds, where, key, status, note } of METADATA_KEYS) {
+    lines.push(`| \`${key}\` | ${where} of ${kinds.join(', ')} | ${VERDICTS[status]} | ${note} |`);
   }
   return `${lines.join('\n')}\n`;
 }

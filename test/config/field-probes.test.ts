@@ -1,8 +1,10 @@
 // Every emulated field has a probe, and every probe sees the right value. That each of them would notice if the field
 // were not read is for field-mutants.verify.test.ts to show.
 import t from 'tap';
+import { METADATA_KEYS } from '../../src/config/fields/metadata-keys.js';
 import { type Field, listFields } from '../../src/config/fields.js';
 import { PROBES } from './field-probes/index.js';
+import { metadataKeyProbes } from './field-probes/metadata-keys.js';
 import { withoutRow } from './field-probes/mutant.js';
 import { fits, lookAt, Made } from './field-probes/probe.js';
 import { WITHOUT_EFFECT } from './field-probes/without-effect.js';
@@ -18,9 +20,13 @@ const name = (kind: string, path: string): string => `${kind} ${path}`;
 
 t.test('every probe sees the right value', async (t) => {
   for (const probe of PROBES) {
-    const found = lookAt(probe);
-    if (fits(found, probe.want)) t.pass(name(probe.kind, probe.paths.join(', ')));
-    else t.match(found, probe.want, name(probe.kind, probe.paths.join(', ')));
+    const title = name(probe.kind, probe.paths.join(', '));
+    const made = new Made(probe);
+    const errors = made.diagnostics.filter(({ severity }) => severity === 'error');
+    if (errors.length > 0) t.same(errors, [], `${title}: a cluster would take it`);
+    const found = probe.look(made);
+    if (fits(found, probe.want)) t.pass(title);
+    else t.match(found, probe.want, title);
   }
 });
 
@@ -55,6 +61,21 @@ t.test('a field without effect has none', async (t) => {
   for (const [path, { kind, status, path: place }] of fields) {
     if (status !== 'no effect here' || !MAIN_KINDS.has(kind) || !place.startsWith('spec')) continue;
     t.ok(shown.has(path), `${path} is shown to have none`);
+  }
+});
+
+t.test('every label and annotation that counts has a probe, which fails when the key is another', async (t) => {
+  const shown = new Set<string>();
+  for (const probe of metadataKeyProbes) {
+    const [key = ''] = probe.paths;
+    const found = lookAt(probe);
+    t.ok(fits(found, probe.want), `${probe.kind} ${key}: ${JSON.stringify(found)}`);
+    const renamed = { ...probe, yaml: probe.yaml.replaceAll(`${key}: `, 'example.com/none: ') };
+    t.notOk(fits(lookAt(renamed), probe.want), `${probe.kind} ${key}: nothing changes without it`);
+    shown.add(name(probe.kind, key));
+  }
+  for (const { kinds, key, status } of METADATA_KEYS) {
+    for (const kind of kinds) t.equal(shown.has(name(kind, key)), status === 'emulated', name(kind, key));
   }
 });
 

@@ -79,6 +79,19 @@ t.test('every refused field refuses its object, as the webhook would', async (t)
   t.notOk(zero.includes('targetPort has no impact on Gateways'), 'zero is what an absent targetPort is');
 });
 
+t.test('labels that istiod reads and postern does not act on are warned about', async (t) => {
+  const text = `apiVersion: v1
+kind: Service
+metadata: {name: web, labels: {istio.io/persistent-session: "cookie:/", istio.io/other: x}}
+spec: {ports: [{port: 80}]}
+`;
+  const { diagnostics, store } = loadConfig([{ file: 'a', text, named: true }]);
+  const message =
+    'metadata.labels[istio.io/persistent-session] is not emulated: everything behaves as if it were not written';
+  t.match(diagnostics, [{ code: 'PST0130', message, origin: { line: 3, column: 32 } }]);
+  t.equal(diagnostics.length, 1);
+  t.equal(store.all('Service').length, 1, 'and the object counts all the same');
+});
 // What the webhook says of it: loading does not ask when the schema has refused.
 function ask(kind: string, path: string, type: string, value?: string): readonly string[] {
   const root = parseYaml(objectYaml(kind, path, type, value))[0]?.root;

@@ -231,7 +231,7 @@ check(
   [
     'security.istio.io/v1 AuthorizationPolicy',
     'networking.istio.io/v1beta1 ProxyConfig',
-    'networking.istio.io/v1alpha3 EnvoyFilter',
+    'extensions.istio.io/v1alpha1 WasmPlugin',
     'gateway.networking.k8s.io/v1 Gateway',
     'gateway.networking.k8s.io/v1 HTTPRoute',
     'networking.k8s.io/v1 Ingress',
@@ -428,7 +428,7 @@ check(
 
 check(
   'a field that is not emulated is no news while it asks for nothing',
-  `apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {internalTrafficPolicy: Cluster}\n---\n${istio('WorkloadEntry', 'address: 1.2.3.4\nnetwork: ""')}---\n${istio('DestinationRule', 'host: a\ntrafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}}')}`,
+  `apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {internalTrafficPolicy: Cluster, ports: [{port: 80}]}\n---\n${istio('WorkloadEntry', 'address: 1.2.3.4\nnetwork: ""')}---\n${istio('DestinationRule', 'host: a\ntrafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}}')}`,
   {
     options: {
       meshConfig: { file: 'm', named: true, text: 'enableTracing: true\ndefaultProviders: {metrics: [prometheus]}' },
@@ -604,7 +604,7 @@ t.test('kinds of Kubernetes', async (t) => {
   const yaml = `apiVersion: v1
 kind: Secret
 metadata: {name: s}
-type: kubernetes.io/tls
+type: Opaque
 data: {a: aGk=, b: "/w==\\n"}
 stringData: {a: ü, __proto__: p}
 ---

@@ -177,6 +177,7 @@ const snapshot: Snapshot = {
           {
             ...to({ cluster: 'web', prefix_rewrite: '/', host_rewrite_literal: 'in.test' }, '/api/'),
             name: 'api',
+            request_headers_to_add: [{ header: { key: 'x-try', value: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%' } }],
             request_headers_to_remove: ['x-secret'],
           },
           to({ cluster: 'web' }, '/web'),
@@ -258,6 +259,7 @@ checkCall(
         'x-envoy-attempt-count': '1',
         'x-envoy-original-host': 'a.test',
         'x-envoy-original-path': '/api/x?y',
+        'x-try': '1',
       },
       headersRemoved: ['x-secret'],
     },

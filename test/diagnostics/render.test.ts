@@ -1,6 +1,7 @@
 // Diagnostics as text and JSON, and what a code frame must never show.
 import t from 'tap';
 import { loadConfig } from '../../src/config/load.js';
+import { codeFrame } from '../../src/diagnostics/code-frame.js';
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import {
   diagnosticToJson,
@@ -157,3 +158,11 @@ t.match(
   /4 \| data: \{tls\.crt: \*{4}, tls\.key: \*+\}\n {2}\| {32}\^+ not base64/,
   'keys and columns stay readable',
 );
+
+t.test('a line of a megabyte is shown where it counts, without what may be a key', async (t) => {
+  const text = `a: "${'Ab1'.repeat(300_000)}", b: short`;
+  const frame = codeFrame([text], { file: 'a', line: 1, column: text.length - 4, resource: 'Gateway/a/b' });
+  t.match(frame?.text, /\*{40}", b: short$/);
+  const secret = codeFrame([text], { file: 'a', line: 1, column: text.length - 4, resource: 'Secret/a/b' });
+  t.notMatch(secret?.text, /short/);
+});

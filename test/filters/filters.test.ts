@@ -406,6 +406,9 @@ t.test('rewrites', (t) => {
     compileRewrite({ prefix: '/' }, { regex_rewrite: { pattern: { regex: pattern }, substitution } })?.(path);
   t.equal(regex('^/svc/([^/]+)(/.*)$', '/x\\2/\\1', '/svc/a/b/c?q=1'), '/x/b/c/a?q=1');
   t.equal(regex('a', 'b', '/a/banana'), '/b/bbnbnb');
+  t.equal(regex('/a(.)b', '', '/a.b'), undefined, 'nothing left: no rewrite');
+  t.equal(regex('/a(.)b', '', '/a.b?x=1'), undefined);
+  t.equal(regex('/none', '', '/a'), '/a', 'nothing replaced: a rewrite all the same');
   t.equal(compileRewrite({ prefix: '/' }, {}), undefined);
   t.end();
 });

@@ -9,7 +9,7 @@ import { until } from '../support/data-plane.js';
 import { destination, EDGE, get, startNamedUpstream } from '../support/destination-gateway.js';
 
 t.test('live', async (t) => {
-  const names = ['aged', 'codes', 'budget', 'left', 'stays'] as const;
+  const names = ['aged', 'codes', 'budget', 'left', 'stays', 'mirror'] as const;
   const started = await Promise.all(names.map(startNamedUpstream));
   const upstream = (name: (typeof names)[number]) => {
     const found = started.find((each) => each.name === name);
@@ -24,6 +24,17 @@ t.test('live', async (t) => {
       'codes.test',
       ports('codes'),
       '{outlierDetection: {outlierDetectionHttpErrorCodes: [404, 429], consecutive5xxErrors: 1, maxEjectionPercent: 100}}',
+    ),
+    destination(
+      'mirrored.test',
+      ports('mirror'),
+      '{outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 100}}',
+    ),
+    destination(
+      'mirroring.test',
+      ports('budget'),
+      '',
+      'retries: {attempts: 0}, mirrors: [{destination: {host: mirrored.test}}]',
     ),
     destination(
       'budget.test',
@@ -48,11 +59,22 @@ t.test('live', async (t) => {
   t.teardown(() => {
     deaf.close();
     answering.close();
+    proxied.close();
   });
+  const firstLines: string[] = [];
+  const proxied = net.createServer((socket) => {
+    socket.once('data', (chunk) => {
+      firstLines.push(chunk.toString('latin1').split('\r\n', 1)[0] ?? '');
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    });
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => proxied.listen(0, '127.0.0.1', resolve));
   const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port;
   const pinged =
     '{connectionPool: {http: {h2UpgradePolicy: UPGRADE, http2KeepAlive: {interval: 30ms, timeout: 500ms}}}}';
   yaml += destination('deaf.test', [portOf(deaf)], pinged) + destination('answers.test', [portOf(answering)], pinged);
+  yaml += destination('proxied.test', [portOf(proxied)], '{proxyProtocol: {version: V1}}');
   const moving = (...of: (typeof names)[number][]): string => yaml + destination('moving.test', ports(...of), '');
   const source = { yaml: moving('left', 'stays') };
   const gateway = await startGateway({ config: [source] });
@@ -91,6 +113,14 @@ t.test('live', async (t) => {
     t.strictSame(await get(port, 'codes.test'), { status: 503, body: 'no healthy upstream' });
   });
 
+  await t.test('what a mirror answers counts in its own cluster', async (t) => {
+    t.equal((await get(port, 'mirroring.test', '/500')).status, 500, 'the primary');
+    await until(() => upstream('mirror').requests.length === 1, 'the copy has arrived');
+    const active = gauge('cluster.outbound|80||mirrored.test;.outlier_detection.ejections_active');
+    await until(() => active.value === 1, 'ejected');
+    t.strictSame(await get(port, 'mirrored.test'), { status: 503, body: 'no healthy upstream' });
+  });
+
   await t.test('budgetInterval: requests that are over still allow retries', async (t) => {
     for (let i = 0; i < 12; i++) await get(port, 'budget.test');
     const { requests } = upstream('budget');
@@ -106,6 +136,13 @@ t.test('live', async (t) => {
     t.equal((await get(port, 'answers.test')).body, 'h2');
     await until(() => pings.length > 3, 'an answered PING is followed by another');
     t.equal(gauge('cluster.outbound|80||answers.test;.upstream_cx_active').value, 1, 'and the connection lives on');
+  });
+
+  await t.test('proxyProtocol names the client, also where the endpoint chooses its transport socket', async (t) => {
+    await get(port, 'proxied.test');
+    await get(port, 'proxied.test');
+    t.equal(firstLines.length, 2, 'a connection for each client');
+    for (const line of firstLines) t.match(line, /^PROXY TCP4 127\.0\.0\.1 127\.0\.0\.1 \d+ \d+$/);
   });
 
   await t.test('connections to an endpoint that has left are closed', async (t) => {

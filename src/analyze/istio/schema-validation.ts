@@ -63,7 +63,7 @@ type Judgement = readonly {
 
 const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind, root, namespace }) => {
   const answer = askWebhook(group, kind, withoutAnnotations(root), namespace);
-  if (answer === undefined || !answer.decoded) return [];
+  if (answer === undefined || answer.errorsFrom === 'decoding') return [];
   return [
     ...answer.errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
     ...answer.warnings.map(({ text, span, unused }) => {

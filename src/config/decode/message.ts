@@ -26,7 +26,7 @@ export interface Row<T, A extends boolean = boolean> extends FieldRow {
   readonly fallback: (A extends true ? T : undefined) | undefined;
   /** Of a field that is not emulated: the value that asks for nothing special, and is not warned about. */
   readonly harmless?: string | boolean;
-  /** An absent message is read as an empty one, so that its own required fields are demanded. */
+  /** An absent message is read as an empty one; what that lacks is demanded by nobody. */
   readonly implied: boolean;
   readonly always: A;
 }
@@ -203,7 +203,7 @@ function reportNotEmulated(entry: YamlEntry, place: Place): void {
 function readAbsent(row: Row<unknown>, parent: YamlMap, place: Place): unknown {
   if (row.implied) {
     const empty: YamlMap = { kind: 'map', entries: [], start: parent.start, end: parent.end };
-    return row.type.read(empty, place);
+    return row.type.read(empty, place.silent());
   }
   place.report(RequiredValue, parent, {}, { refusedBy: 'schema', label: `${lastKey(place)} is missing here` });
   return undefined;

@@ -40,6 +40,11 @@ export class Place {
     return new Place(this.context, this, key);
   }
 
+  /** The same place, where nothing is reported: of what is not there. */
+  silent(): Place {
+    return new Place({ ...this.context, report: () => {} }, this.parent, this.key);
+  }
+
   /** 'spec.servers[0].port', the form of the API server. */
   toString(): string {
     let text = '';

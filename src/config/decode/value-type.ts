@@ -11,6 +11,7 @@ import {
   IntegerOverflow,
   ShortDuration,
   TooFewItems,
+  TooLong,
   TooManyItems,
   UnsupportedValue,
   WrongType,
@@ -191,6 +192,30 @@ export function unlessEmpty<T extends object>(type: ValueType<T>): OptionalType<
   return { ...type, absent: undefined, zeroIsAbsent: true };
 }
 
+/** A text of at most so many characters. */
+export function textUpTo(maximum: number): OptionalType<string> {
+  return scalarType('string', '', (node, place) => {
+    const text = readText(node, place);
+    // The API server counts characters and calls them bytes.
+    if (text !== undefined && text.length > maximum && [...text].length > maximum) {
+      place.report(TooLong, node, { maximum }, { refusedBy: 'schema' });
+    }
+    return text;
+  });
+}
+
+/** Base64 that is carried as text. */
+export const base64Text: OptionalType<string> = scalarType('string', '', (node, place) => {
+  const text = readText(node, place);
+  if (text === undefined || BASE64.test(text.replaceAll(/[\r\n]/g, ''))) return text;
+  const found = text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}…` : text;
+  place.report(WrongType, node, { expected: 'byte', found }, { refusedBy: 'schema', label: 'not base64' });
+  return text;
+});
+
+/** Of a value that is no base64, for its message. */
+const MAX_QUOTED = 200;
+
 /** One of these words, exactly. */
 export function enumeration<const V extends string>(...values: readonly V[]): OptionalType<V> {
   const allowed: ReadonlySet<string> = new Set(values);
@@ -349,8 +374,14 @@ export function list<T>(item: ValueType<T>, limits: ItemLimits = {}): ValueType<
   };
 }
 
+/** How many entries the schema allows. */
+export interface EntryLimits {
+  readonly atMost?: number;
+}
+
 /** Keys are free; an entry with a null value counts as absent, as the API server drops it (spec validation.md §8.1). */
-export function mapOf<T>(value: ValueType<T>): ValueType<Readonly<Record<string, T>>, true> {
+export function mapOf<T>(value: ValueType<T>, limits: EntryLimits = {}): ValueType<Readonly<Record<string, T>>, true> {
+  const { atMost = Number.POSITIVE_INFINITY } = limits;
   return {
     name: `map<string, ${value.name}>`,
     absent: {},
@@ -364,6 +395,8 @@ export function mapOf<T>(value: ValueType<T>): ValueType<Readonly<Record<string,
         const read = value.read(entry.value, place.child(entry.key));
         if (read !== undefined) entries.push([entry.key, read]);
       }
+      const count = node.entries.length;
+      if (count > atMost) place.report(TooManyItems, node, { count, maximum: atMost }, { refusedBy: 'schema' });
       // Not by assignment: a key named __proto__ is an ordinary key.
       return Object.fromEntries(entries);
     },

@@ -12,6 +12,7 @@ import {
   pairsOf,
   present,
   string,
+  textUpTo,
   timestamp,
   uint32,
   type ValueType,
@@ -19,14 +20,18 @@ import {
 import type { Destination, HeaderOperations, Headers, Labels, Percent, StringMatch } from '../model/common.js';
 import type { Kind, KindSpecs } from '../model/resource.js';
 import type { YamlNode } from '../yaml/tree.js';
+import { reportMetadataKeys } from './metadata-keys.js';
 
 export const labels: ValueType<Labels, true> = mapOf(string);
+
+/** Values of selectors: a label's value is no longer. */
+const selectedValue: OptionalType<string> = textUpTo(63);
 
 /** `{matchLabels: …}` taken down to the labels. */
 export const matchLabels: OptionalType<Labels> = converted(
   message<{ readonly matchLabels: Labels }>(
     'WorkloadSelector',
-    { matchLabels: emulated(labels) },
+    { matchLabels: emulated(mapOf(selectedValue, { atMost: 4096 })) },
     {
       check(_, node, place) {
         const written = writtenNode(node, 'matchLabels');
@@ -167,17 +172,19 @@ export function rootObject<K extends Kind, T extends object>(
       status: noEffect(anything, 'written by controllers, read by nobody here'),
       ...others,
     },
+    check: (_, node, place) => reportMetadataKeys(kind, node, place),
   });
   return converted(root, (object, node) => ({ metadata: object.metadata, spec: toSpec(object, node) }));
 }
 
-/** A kind of Istio's: everything it says is under `spec`. */
+/** A kind of Istio's: everything it says is under `spec`, which few kinds' schema demands. */
 export function istioKind<K extends Kind>(
   kind: K,
   group: string,
   versions: readonly string[],
   spec: OptionalType<KindSpecs[K]>,
+  presence: 'required' | 'implied' = 'implied',
 ): KindDefinition<K> {
-  const rows: Rows<{ readonly spec: KindSpecs[K] }> = { spec: emulated(spec, 'implied') };
+  const rows: Rows<{ readonly spec: KindSpecs[K] }> = { spec: emulated(spec, presence) };
   return { kind, group, versions, namespaced: true, root: rootObject(kind, rows, (object) => object.spec) };
 }

@@ -1,5 +1,6 @@
 // Kubernetes' own kinds, as far as istiod reads them. Fields that only the rest of Kubernetes looks at have no effect
 // here; a Pod has too many of them to list, so what its rows do not name is passed over. Spec destinations.md §4, §5.
+import { BadValue } from '../../diagnostics/catalogue.js';
 import { emulated, message, noEffect, type Row } from '../decode/message.js';
 import {
   anything,
@@ -8,7 +9,6 @@ import {
   converted,
   enumeration,
   int32,
-  integer,
   intOrString,
   list,
   mapOf,
@@ -32,7 +32,12 @@ import type {
 } from '../model/kubernetes.js';
 import { type KindDefinition, labels, rootObject } from './common.js';
 
-const portNumber: OptionalType<number> = integer(1, 65535);
+const portNumber: OptionalType<number> = converted(int32, (value, node, place) => {
+  if (value >= 1 && value <= 65535) return value;
+  const problem = `${value}: must be between 1 and 65535, inclusive`;
+  place.report(BadValue, node, { problem }, { refusedBy: 'schema' });
+  return value;
+});
 const transportProtocol: OptionalType<'SCTP' | 'TCP' | 'UDP'> = enumeration('SCTP', 'TCP', 'UDP');
 
 /** Rows for fields that Kubernetes has and nothing here looks at. */
@@ -42,7 +47,8 @@ function elsewhere(why: string, ...names: readonly string[]): Readonly<Record<st
 
 const servicePort: OptionalType<KubernetesServicePort> = message<KubernetesServicePort>('ServicePort', {
   name: emulated(string),
-  port: emulated(portNumber, 'required'),
+  // What the numbers and names of a Service's ports may be stands in `validate/core-object.ts`.
+  port: emulated(int32, { otherwise: 0 }),
   targetPort: emulated(intOrString),
   protocol: emulated(transportProtocol, { otherwise: 'TCP' }),
   appProtocol: emulated(string),

@@ -272,6 +272,7 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
     disableEnvoyListenerLog: notEmulated(bool, 'connections that no chain fits leave no line in the access log'),
     rootNamespace: emulated(string),
     trustDomain: emulated(string),
+    trustDomainAliases: emulated(unlessEmpty(list(string))),
     connectTimeout: emulated(plainDuration),
     enableAutoMtls: emulated(present(bool)),
     defaultServiceExportTo: emulated(unlessEmpty(list(string))),
@@ -337,7 +338,6 @@ export const meshConfig: OptionalType<MeshConfig> = message<MeshConfig>(
       ...every(notEmulated, 'Envoy sends its access log to a service', 'enableEnvoyAccessLogService'),
       ...every(notEmulated, 'hides ServiceEntries of other namespaces', 'serviceEntryVisibility'),
       ...every(notEmulated, 'keeps the endpoints of a service within its cluster', 'serviceSettings'),
-      ...every(notEmulated, 'clients and upstreams of these trust domains are accepted too', 'trustDomainAliases'),
     },
   },
 );

@@ -10,12 +10,13 @@ import {
   type OptionalType,
   present,
   string,
+  textUpTo,
   uint32,
   unlessEmpty,
 } from '../decode/value-type.js';
 import type { ServiceEntrySpec, ServicePortSpec, WorkloadEntrySpec } from '../model/service-entry.js';
 import type { YamlMap } from '../yaml/tree.js';
-import { isPort, istioKind, type KindDefinition, labels } from './common.js';
+import { isPort, istioKind, type KindDefinition } from './common.js';
 
 const PORT_RULE = 'port must be between 1-65535';
 
@@ -26,12 +27,12 @@ const portNumber: OptionalType<number> = converted(present(uint32), (value, node
 
 const servicePort: OptionalType<ServicePortSpec> = message<ServicePortSpec>('ServicePort', {
   number: emulated(portNumber, 'required'),
-  protocol: emulated(string),
-  name: emulated(string, 'required'),
+  protocol: emulated(textUpTo(256)),
+  name: emulated(textUpTo(256), 'required'),
   targetPort: emulated(portNumber),
 });
 
-const address: OptionalType<string> = converted(present(string), (value, node, place) => {
+const address: OptionalType<string> = converted(present(textUpTo(256)), (value, node, place) => {
   if (value.startsWith('unix://')) {
     if (!/^unix:\/\/[/@]/.test(value)) reportRule(place, node, 'UDS must be an absolute path or abstract socket');
     if (value.endsWith('/')) reportRule(place, node, 'UDS may not be a dir');
@@ -43,12 +44,12 @@ const workloadEntrySpec: OptionalType<WorkloadEntrySpec> = message<WorkloadEntry
   'WorkloadEntry',
   {
     address: emulated({ ...address, zeroIsAbsent: true }),
-    ports: emulated(mapOf(uint32)),
-    labels: emulated(labels),
-    network: emulated(string),
-    locality: emulated(string),
+    ports: emulated(mapOf(uint32, { atMost: 128 })),
+    labels: emulated(mapOf(string, { atMost: 256 })),
+    network: emulated(textUpTo(2048)),
+    locality: emulated(textUpTo(2048)),
     weight: emulated(uint32),
-    serviceAccount: emulated(string),
+    serviceAccount: emulated(textUpTo(253)),
   },
   {
     check(entry, node, place) {
@@ -72,7 +73,7 @@ const workloadSelector: OptionalType<NonNullable<ServiceEntrySpec['workloadSelec
   NonNullable<ServiceEntrySpec['workloadSelector']>
 >(
   'WorkloadSelector',
-  { labels: emulated(labels) },
+  { labels: emulated(mapOf(textUpTo(63), { atMost: 256 })) },
   {
     check(_, node, place) {
       const written = writtenNode(node, 'labels');
@@ -136,6 +137,7 @@ export const serviceEntry: KindDefinition<'ServiceEntry'> = istioKind(
   'networking.istio.io',
   ['v1', 'v1beta1', 'v1alpha3'],
   serviceEntrySpec,
+  'required',
 );
 
 export const workloadEntry: KindDefinition<'WorkloadEntry'> = istioKind(
@@ -143,4 +145,5 @@ export const workloadEntry: KindDefinition<'WorkloadEntry'> = istioKind(
   'networking.istio.io',
   ['v1', 'v1beta1', 'v1alpha3'],
   workloadEntrySpec,
+  'required',
 );

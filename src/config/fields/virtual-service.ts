@@ -1,6 +1,7 @@
 // networking.istio.io VirtualService, field by field. Spec virtualservice.md §1, validation.md §7.1.
 import { emulated, message, noEffect, refused } from '../decode/message.js';
 import {
+  base64Text,
   bool,
   converted,
   duration,
@@ -74,7 +75,7 @@ const httpBody: OptionalType<NonNullable<HttpDirectResponse['body']>> = message<
   NonNullable<HttpDirectResponse['body']>
 >(
   'HTTPBody',
-  { string: emulated(present(string)), bytes: emulated(present(string)) },
+  { string: emulated(present(string)), bytes: emulated(present(base64Text)) },
   { oneOf: [['string', 'bytes']] },
 );
 

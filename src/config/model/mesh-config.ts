@@ -16,6 +16,8 @@ export interface MeshConfig {
   readonly disableEnvoyListenerLog?: boolean;
   readonly rootNamespace?: string;
   readonly trustDomain?: string;
+  /** Other names of `trustDomain`, for the identities that upstreams show. */
+  readonly trustDomainAliases?: readonly string[];
   readonly connectTimeout?: number;
   readonly enableAutoMtls?: boolean;
   readonly defaultServiceExportTo?: readonly string[];

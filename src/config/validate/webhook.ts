@@ -2,6 +2,7 @@
 // cluster only when nothing before it has refused. Spec validation.md §0, §1.
 import { entryOf, entrySpan, type Span, textOf, type YamlNode } from '../yaml/tree.js';
 import { validateDestinationRule } from './destination-rule.js';
+import { validateEnvoyFilter } from './envoy-filter.js';
 import { Findings, joinErrors, type WebhookError, type WebhookWarning } from './findings.js';
 import { validateGateway } from './gateway.js';
 import { validateMetadata } from './metadata.js';
@@ -20,8 +21,13 @@ export type { UnusedRule, WebhookError, WebhookWarning } from './findings.js';
 export interface WebhookAnswer {
   /** In Istio's order; none: accepted. */
   readonly errors: readonly WebhookError[];
-  /** False: istiod cannot read the object, so that no rule was evaluated. */
-  readonly decoded: boolean;
+  /** What `errors` come from; only the rules are what `istioctl analyze` knows as IST0106. */
+  readonly errorsFrom: 'rules' | 'annotations' | 'decoding';
+  /**
+   * What the rules say of an object that is refused for an annotation. The webhook stops there; `istioctl analyze` does
+   * not look at annotations, and says these.
+   */
+  readonly behind: readonly WebhookError[];
   /** A cluster shows them only when the object is stored. */
   readonly warnings: readonly WebhookWarning[];
 }
@@ -33,6 +39,7 @@ const VALIDATORS: ReadonlyMap<string, Validator> = new Map<string, Validator>([
   ['networking.istio.io/ServiceEntry', validateServiceEntry],
   ['networking.istio.io/WorkloadEntry', validateWorkloadEntry],
   ['networking.istio.io/Sidecar', validateSidecar],
+  ['networking.istio.io/EnvoyFilter', validateEnvoyFilter],
   ['security.istio.io/PeerAuthentication', validatePeerAuthentication],
 ]);
 
@@ -53,16 +60,20 @@ export function askWebhook(
   if (validate === undefined) return undefined;
   const found = new Findings();
   const undecodable = kind === 'DestinationRule' ? plainDurationProblem(root) : undefined;
-  if (undecodable !== undefined) return { errors: [undecodable], warnings: [], decoded: false };
+  if (undecodable !== undefined) return { errors: [undecodable], behind: [], warnings: [], errorsFrom: 'decoding' };
   const object = objectOf(root, defaultNamespace);
-  if (validateMetadata(object, kind, found)) validate(object, found);
-  return { errors: found.errors, warnings: found.warnings, decoded: true };
+  validate(object, found);
+  const { errors, warnings } = found;
+  const annotations = new Findings();
+  if (validateMetadata(object, kind, annotations)) return { errors, behind: [], warnings, errorsFrom: 'rules' };
+  return { errors: annotations.errors, behind: errors, warnings: [], errorsFrom: 'annotations' };
 }
 
 /** The webhook's denial as kubectl shows it behind its own words; '' when it accepts. */
 export function denialText(answer: WebhookAnswer): string {
   if (answer.errors.length === 0) return '';
-  return answer.decoded ? `configuration is invalid: ${joinErrors(answer.errors)}` : joinErrors(answer.errors);
+  const text = joinErrors(answer.errors);
+  return answer.errorsFrom === 'decoding' ? text : `configuration is invalid: ${text}`;
 }
 
 function objectOf(root: YamlNode, defaultNamespace: string): WebhookObject {

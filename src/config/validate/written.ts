@@ -47,6 +47,12 @@ export class Written {
     return asText(this.entry(key)?.value);
   }
 
+  /** A text is written there, not a number or boolean. */
+  isText(key: string): boolean {
+    const value = this.entry(key)?.value;
+    return value?.kind === 'scalar' && typeof value.value === 'string';
+  }
+
   /** 0 when absent or no number; numbers in quotes count, as in proto-JSON. */
   number(key: string): number {
     return asNumber(this.entry(key)?.value);

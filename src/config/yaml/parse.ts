@@ -99,7 +99,11 @@ function parseChunk(chunk: string, base: number): readonly ParsedDocument[] {
       { root: undefined, problems: [{ kind: 'syntax', span, reason: `nested more than ${MAX_DEPTH} levels deep` }] },
     ];
   }
-  const documents = parseAllDocuments(chunk, PARSE_OPTIONS);
+  const documents = parseNodes(chunk);
+  if (documents === undefined) {
+    const reason = `nested more than ${MAX_DEPTH} levels deep`;
+    return [{ root: undefined, problems: [{ kind: 'syntax', span: { start: base, end: base + 1 }, reason }] }];
+  }
   // What is missing at the end of a document is shown where its text ends, not after blank lines.
   const lastCharacter = Math.max(chunk.trimEnd().length - 1, 0);
   if (!Array.isArray(documents)) return [];
@@ -119,6 +123,16 @@ function parseChunk(chunk: string, base: number): readonly ParsedDocument[] {
     parsed.push({ root, problems });
   }
   return parsed;
+}
+
+/** `undefined`: block nesting so deep that the parser, which calls itself, ran out of stack. */
+function parseNodes(chunk: string): ReturnType<typeof parseAllDocuments> | undefined {
+  try {
+    return parseAllDocuments(chunk, PARSE_OPTIONS);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** Offset of the bracket that opens one level too many of flow nesting; block nesting shows as indentation. */

@@ -262,7 +262,9 @@ export class ActiveStream implements ServerStreamListener {
 
   /** Envoy answers these while it reads the head, even if the body came with it (spec dataplane.md §3.4). */
   private isDecidedOnHead(reply: LocalReply): boolean {
-    if (this.decision?.kind === 'reply') return true;
+    // After an injected delay the body has been read.
+    if (this.decision === undefined || this.decision.delay > 0) return false;
+    if (this.decision.kind === 'reply') return true;
     return this.info.attemptCount <= 1 && (reply.flag === 'UH' || reply.flag === 'NC' || reply.flag === 'UO');
   }
 

@@ -1,11 +1,12 @@
 // Copies of a request to other clusters (spec virtualservice.md §12): fire and forget, one attempt, no retries, responses
-// read and dropped, failures unseen; they outlive the primary and a client that leaves.
+// read and dropped, failures seen by outlier detection alone; they outlive the primary and a client that leaves.
 import type { RequestMirrorPolicy } from '../../xds/index.js';
 import type { Environment, Timer } from '../environment.js';
-import type { ClusterManager } from '../upstream/cluster-manager.js';
+import type { ClusterManager, Host } from '../upstream/cluster-manager.js';
 import type { HttpPools } from '../upstream/http-pools.js';
 import type { UpstreamRequestHead, UpstreamStream, UpstreamStreamListener } from '../upstream/http-stream.js';
 import type { Downstream } from './exchange.js';
+import { UpstreamOutcome } from './upstream-outcome.js';
 
 /** A copy whose cluster cannot take more than this at once is given up rather than kept in memory. */
 const MAX_WAITING = 1024 * 1024;
@@ -68,7 +69,13 @@ export class Mirrors {
       endStream: facts.endStream,
       upgrade: false,
     };
-    const copy = new Mirror(head.endStream, decision.timeout, this.environment);
+    const copy = new Mirror(
+      head.endStream,
+      decision.timeout,
+      this.environment,
+      host,
+      new UpstreamOutcome(cluster, decision.replyFacts.isGrpc),
+    );
     this.copies.push(copy);
     const waiting = this.pools
       .pool(cluster, host, {
@@ -77,7 +84,12 @@ export class Mirrors {
         source: facts.connection.source,
         destination: facts.connection.destination,
       })
-      .newStream({ head, listener: copy, ready: (stream) => copy.ready(stream), failed: () => copy.giveUp() });
+      .newStream({
+        head,
+        listener: copy,
+        ready: (stream) => copy.ready(stream),
+        failed: ({ reason }) => copy.failed(reason === 'overflow'),
+      });
     copy.onGiveUp(() => waiting.cancel());
   }
 }
@@ -91,6 +103,8 @@ function shadowHost(authority: string): string {
 class Mirror implements UpstreamStreamListener {
   private readonly timeout: number;
   private readonly environment: Environment;
+  private readonly host: Host;
+  private readonly outcome: UpstreamOutcome;
   private stream: UpstreamStream | undefined = undefined;
   private waiting: Buffer[] = [];
   private waitingBytes = 0;
@@ -101,10 +115,12 @@ class Mirror implements UpstreamStreamListener {
   private timer: Timer | undefined = undefined;
   private cancel: (() => void) | undefined = undefined;
 
-  constructor(ended: boolean, timeout: number, environment: Environment) {
+  constructor(ended: boolean, timeout: number, environment: Environment, host: Host, outcome: UpstreamOutcome) {
     this.ended = ended;
     this.timeout = timeout;
     this.environment = environment;
+    this.host = host;
+    this.outcome = outcome;
     if (ended) this.arm();
   }
 
@@ -135,6 +151,11 @@ class Mirror implements UpstreamStreamListener {
     this.flush();
   }
 
+  failed(isOverflow: boolean): void {
+    if (!this.over && !isOverflow) this.outcome.onFailure(this.host, 'connect_failed');
+    this.giveUp();
+  }
+
   giveUp(): void {
     if (this.over) return;
     this.finish();
@@ -144,7 +165,9 @@ class Mirror implements UpstreamStreamListener {
 
   onInformational(): void {}
 
-  onHead(): void {}
+  onHead(status: number, headers: string[], endStream: boolean): void {
+    if (!this.over) this.outcome.onHead(this.host, status, headers, endStream);
+  }
 
   onData(): void {}
 
@@ -153,11 +176,13 @@ class Mirror implements UpstreamStreamListener {
     this.flush();
   }
 
-  onEnd(): void {
+  onEnd(trailers: readonly string[]): void {
+    if (!this.over) this.outcome.onEnd(this.host, trailers);
     this.finish();
   }
 
   onReset(): void {
+    if (!this.over) this.outcome.onFailure(this.host, 'reset');
     this.finish();
   }
 
@@ -173,7 +198,11 @@ class Mirror implements UpstreamStreamListener {
   }
 
   private arm(): void {
-    if (this.timeout > 0) this.timer = this.environment.setTimer(this.timeout, () => this.giveUp());
+    if (this.timeout === 0) return;
+    this.timer = this.environment.setTimer(this.timeout, () => {
+      if (!this.over) this.outcome.onFailure(this.host, 'timeout');
+      this.giveUp();
+    });
   }
 
   private finish(): void {

@@ -108,14 +108,13 @@ function connectOptions(
   facts: PoolFacts,
 ): UpstreamConnectOptions {
   const serverName = settings.namedByRequest ? hostOf(facts.authority) : undefined;
-  const proxied = cluster.config.transport_socket?.name === UPSTREAM_PROXY_PROTOCOL_TRANSPORT_SOCKET;
   return {
     ...(serverName === undefined ? {} : { serverName }),
     // The HTTP pool offers its own version where the TLS context names none (spec destinations.md §7.2).
     ...(cluster.httpProtocol === 'downstream' || !namesProtocols(cluster.config.transport_socket)
       ? { applicationProtocols: http2 ? ['h2'] : ['http/1.1'] }
       : {}),
-    ...(proxied ? { downstream: { source: facts.source, destination: facts.destination } } : {}),
+    ...(settings.sendsProxyHeader ? { downstream: { source: facts.source, destination: facts.destination } } : {}),
   };
 }
 

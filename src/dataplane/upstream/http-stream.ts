@@ -9,6 +9,7 @@ export type ResetReason =
   | 'protocol_error'
   | 'remote_reset'
   | 'remote_refused_stream_reset'
+  | 'remote_error_with_CONNECT_request'
   | 'local_reset';
 
 /** What is sent. Header pairs have lower-case names and carry neither `host` nor hop-by-hop headers. */

@@ -1,261 +1,384 @@
-// An upstream HTTP/2 connection over node:http2: prior knowledge, or TLS with `h2` (spec destinations.md §9.1).
-// Turns sessions and streams into UpstreamStream callbacks and reset codes into Envoy's reasons (spec dataplane.md §4.2).
-import http2 from 'node:http2';
+// An upstream HTTP/2 connection: prior knowledge, or TLS with `h2` (spec destinations.md §9.1). Owns the socket of a
+// ClientSession, turns its streams into UpstreamStream callbacks and reset codes into Envoy's reasons (spec dataplane.md §4.2).
 import type net from 'node:net';
-import { addHttp2Header, emptyHttp2Headers, toHttp2Headers, withoutPseudoHeaders } from '../codec/http2-headers.js';
+import { ClientSession, type ClientSessionOwner, ClientStream } from '../codec/http2/client-session.js';
+import { ERROR } from '../codec/http2/constants.js';
+import type { StreamEnd } from '../codec/http2/session-stream.js';
+import { SocketWriter } from '../codec/http2/socket-writer.js';
+import type { Environment, Timer } from '../environment.js';
 import type { ResetReason, UpstreamRequestHead, UpstreamStream, UpstreamStreamListener } from './http-stream.js';
 
-/** Envoy's limits for responses: `:status` counts as one of the 100 headers (spec dataplane.md §5.3). */
-const MAX_HEADERS = 100;
 const STREAM_WINDOW = 16 * 1024 * 1024;
 const CONNECTION_WINDOW = 24 * 1024 * 1024;
+/** How long a connection that is done may take to hand its last bytes to the kernel. */
+const LINGER = 1000;
 const NO_TRAILERS: readonly string[] = [];
-const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR, NGHTTP2_REFUSED_STREAM, NGHTTP2_FLAG_END_STREAM } =
-  http2.constants;
+
+/** PINGs that tell whether the peer is still there, in milliseconds (Envoy's `connection_keepalive`). */
+export interface KeepAlive {
+  /** Between the last answer and the next PING; up to 15 % more, by chance. */
+  readonly interval: number;
+  /** The connection is given up when nothing at all has come for that long after a PING. */
+  readonly timeout: number;
+}
+
+/** What a connection is made with. */
+export interface Http2ClientOptions {
+  readonly environment: Pick<Environment, 'setTimer' | 'random'>;
+  /** Streams at a time; the peer may allow fewer. */
+  readonly maxStreams: number;
+  readonly keepAlive: KeepAlive | undefined;
+}
 
 /** The pool. */
 export interface Http2ConnectionOwner {
   /** A stream is over; another one may start if `canTake()`. */
   onStreamOver(connection: Http2Connection): void;
+  /** The peer has said how many streams it takes. */
+  onMoreStreams(connection: Http2Connection): void;
   /** No further stream will be taken (GOAWAY, closed). May be called more than once. */
   onClosed(connection: Http2Connection): void;
+  /** A PING was not answered; the connection is given up. */
+  onKeepAliveTimeout(): void;
 }
 
 /** Made over a socket that is connected; speaks with prior knowledge whatever ALPN said (spec destinations.md §9.1). */
-export class Http2Connection {
+export class Http2Connection implements ClientSessionOwner {
   readonly localAddress: string;
   /** Streams begun so far. */
   served = 0;
   active = 0;
-  private readonly session: http2.ClientHttp2Session;
+  private readonly socket: net.Socket;
+  private readonly session: ClientSession;
+  private readonly writer: SocketWriter;
   private readonly owner: Http2ConnectionOwner;
-  private readonly maxStreams: number;
+  private readonly options: Http2ClientOptions;
+  private reading = false;
   private draining = false;
-  /** The peer spoke no HTTP/2, or broke its rules: streams end with 'protocol error'. */
-  private broken = false;
   private gone = false;
+  private pingTimer: Timer | undefined = undefined;
+  private answerTimer: Timer | undefined = undefined;
+  /** The answer timer looks here before it gives up: any frame shows that the peer is there. */
+  private heardSincePing = false;
 
-  constructor(socket: net.Socket, localAddress: string, maxStreams: number, owner: Http2ConnectionOwner) {
+  constructor(socket: net.Socket, localAddress: string, options: Http2ClientOptions, owner: Http2ConnectionOwner) {
     this.localAddress = localAddress;
-    this.maxStreams = maxStreams;
+    this.socket = socket;
+    this.options = options;
     this.owner = owner;
-    this.session = http2.connect('http://upstream.invalid', {
-      createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
-      maxHeaderListPairs: 1000, // counted here, so that the reason is Envoy's
-      maxSessionMemory: 1000,
-    });
-    // Sockets are half-open capable; a peer that has ended will not answer any more.
-    socket.on('end', () => {
-      this.gone = true;
-      socket.destroy();
-    });
-    this.session.on('connect', () => this.session.setLocalWindowSize(CONNECTION_WINDOW));
-    this.session.on('goaway', () => this.stopTaking());
-    this.session.on('error', () => this.stopTaking());
-    this.session.on('close', () => {
-      this.gone = true;
-      this.stopTaking();
-    });
+    this.session = new ClientSession(
+      {
+        maxConcurrentStreams: options.maxStreams,
+        streamWindow: STREAM_WINDOW,
+        connectionWindow: CONNECTION_WINDOW,
+      },
+      this,
+    );
+    this.writer = new SocketWriter(socket, this.session);
+    socket.on('data', (chunk: Buffer) => this.onBytes(chunk));
+    socket.on('end', () => this.onLost());
+    socket.on('error', () => {}); // 'close' follows
+    socket.on('close', () => this.onLost());
+    if (socket.isPaused()) socket.resume();
+    this.writer.schedule();
+    this.armPing();
   }
 
   canTake(): boolean {
-    if (this.draining || this.session.closed || this.session.destroyed) return false;
-    const remote = this.session.remoteSettings?.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
-    return this.active < Math.min(this.maxStreams, remote);
+    if (this.draining || this.gone || this.session.dead) return false;
+    return this.active < Math.min(this.options.maxStreams, this.session.maxStreams);
   }
 
   begin(head: UpstreamRequestHead, listener: UpstreamStreamListener): UpstreamStream {
     this.served++;
     this.active++;
-    return new Http2Exchange(this, this.session, head, listener);
-  }
-
-  /** Sends a PING; `answered` is called when its answer comes, and never on a connection that ends first. */
-  ping(answered: () => void): void {
-    if (this.session.closed || this.session.destroyed) return;
-    this.session.ping((error) => {
-      if (error === null) answered();
-    });
+    const { session } = this;
+    const exchange = new Http2Exchange(this, session, head, listener);
+    session.open(exchange, pseudoHeaders(head), headersOf(head), head.endStream);
+    return exchange;
   }
 
   /** Takes no more streams and ends once the running ones are over. */
   close(): void {
     this.draining = true;
-    if (!this.session.destroyed) this.session.close();
+    if (this.active === 0) this.shut();
   }
 
   /** From an exchange that is over. */
   finished(): void {
     this.active--;
     this.owner.onStreamOver(this);
+    if (this.draining && this.active === 0 && !this.reading) this.shut();
   }
 
-  reasonOf(code: number): ResetReason {
-    if (this.broken) return 'protocol_error';
-    if (this.gone || this.session.destroyed) return 'connection_termination';
-    if (code === NGHTTP2_PROTOCOL_ERROR) return 'protocol_error';
-    return code === NGHTTP2_REFUSED_STREAM ? 'remote_refused_stream_reset' : 'remote_reset';
+  requestFlush(): void {
+    if (!this.reading) this.writer.schedule();
   }
 
-  /** From an exchange: nghttp2 could not read what the peer sent. */
-  markBroken(): void {
-    this.broken = true;
+  onPeerSettings(): void {
+    this.owner.onMoreStreams(this);
+  }
+
+  onAnyFrame(): void {
+    this.heardSincePing = true;
+  }
+
+  onPingAck(): void {
+    this.answerTimer?.cancel();
+    this.answerTimer = undefined;
+    this.armPing();
+  }
+
+  onGoaway(): void {
+    this.stopTaking(); // the connection goes with its last stream, once what came with the GOAWAY is read
+  }
+
+  onDead(): void {
+    // What waits is the GOAWAY that says why, if anything is said.
+    this.draining = true;
+    this.endStreams({ by: 'connection', code: ERROR.PROTOCOL_ERROR, details: '' });
+  }
+
+  private onBytes(chunk: Buffer): void {
+    if (this.gone) return;
+    this.reading = true;
+    this.session.push(chunk);
+    this.reading = false;
+    this.writer.flush();
+    if (this.session.dead || (this.draining && this.active === 0)) this.shut();
+  }
+
+  private onLost(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.session.dead = true;
+    this.stopTaking();
+    this.endStreams({ by: 'connection', code: ERROR.NO_ERROR, details: '' });
+    this.stopTimers();
+    this.socket.destroy();
+  }
+
+  /** Ends the connection; no stream is left. */
+  private shut(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.session.dead = true;
+    this.stopTimers();
+    this.stopTaking();
+    const timer = this.options.environment.setTimer(LINGER, () => this.socket.destroy());
+    this.socket.once('close', () => timer.cancel());
+    this.socket.destroySoon();
+  }
+
+  private endStreams(end: StreamEnd): void {
+    const streams = [...this.session.streams.values()];
+    this.session.streams.clear();
+    for (const stream of streams) stream.onEnded(end);
   }
 
   private stopTaking(): void {
     this.draining = true;
     this.owner.onClosed(this);
   }
+
+  private armPing(): void {
+    const { keepAlive, environment } = this.options;
+    if (keepAlive === undefined || this.gone) return;
+    this.pingTimer?.cancel();
+    const jitter = Math.floor(environment.random() * keepAlive.interval * 0.15);
+    this.pingTimer = environment.setTimer(keepAlive.interval + jitter, () => this.ping(keepAlive.timeout));
+  }
+
+  private ping(timeout: number): void {
+    this.session.sendPing(Buffer.alloc(8));
+    this.heardSincePing = false;
+    this.awaitAnswer(timeout);
+  }
+
+  private awaitAnswer(timeout: number): void {
+    this.answerTimer = this.options.environment.setTimer(timeout, () => {
+      if (!this.heardSincePing) {
+        this.owner.onKeepAliveTimeout();
+        this.onLost();
+        return;
+      }
+      this.heardSincePing = false;
+      this.awaitAnswer(timeout);
+    });
+  }
+
+  private stopTimers(): void {
+    this.pingTimer?.cancel();
+    this.answerTimer?.cancel();
+  }
 }
 
-class Http2Exchange implements UpstreamStream {
+class Http2Exchange extends ClientStream implements UpstreamStream {
   private readonly connection: Http2Connection;
+  private readonly session: ClientSession;
   private readonly listener: UpstreamStreamListener;
-  private readonly stream: http2.ClientHttp2Stream | undefined;
+  /** Data that came while the caller asked to wait, and whether the response has ended behind it. */
+  private held: Buffer[] | undefined = undefined;
+  private ended = false;
+  private paused = false;
   private trailers: readonly string[] = NO_TRAILERS;
-  private requestTrailers: readonly string[] = NO_TRAILERS;
-  private answered = false;
-  private responseEnded = false;
   private over = false;
+  /** What an upgrade asked for; '' = none. */
+  private readonly upgrade: string;
 
   constructor(
     connection: Http2Connection,
-    session: http2.ClientHttp2Session,
+    session: ClientSession,
     head: UpstreamRequestHead,
     listener: UpstreamStreamListener,
   ) {
+    super(session.takeId(), session.initialSendWindow, head.method === 'HEAD');
     this.connection = connection;
+    this.session = session;
     this.listener = listener;
-    this.stream = this.open(session, head);
+    this.upgrade = upgradeOf(head);
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.over || this.stream === undefined || this.stream.writableEnded) return true;
-    return this.stream.write(chunk);
+    return this.over ? true : this.session.sendData(this, chunk);
   }
 
   end(trailers: readonly string[] = NO_TRAILERS): void {
-    if (this.over || this.stream === undefined || this.stream.writableEnded) return;
-    this.requestTrailers = trailers;
-    this.stream.end();
+    if (!this.over) this.session.sendEnd(this, trailers);
   }
 
   pause(): void {
-    this.stream?.pause();
+    this.paused = true;
   }
 
   resume(): void {
-    this.stream?.resume();
+    if (!this.paused) return;
+    this.paused = false;
+    while (this.held !== undefined && !this.paused && !this.over) {
+      const chunk = this.held.shift() as Buffer;
+      if (this.held.length === 0) this.held = undefined;
+      this.listener.onData(chunk);
+    }
+    if (this.held !== undefined || this.paused || this.over) return;
+    const { unconsumed } = this;
+    this.unconsumed = 0;
+    this.session.consume(this, unconsumed);
+    if (this.ended) this.complete();
   }
 
   reset(): void {
     if (this.over) return;
+    this.session.sendReset(this, ERROR.INTERNAL_ERROR);
     this.finish();
-    this.stream?.close(NGHTTP2_CANCEL);
-    this.stream?.resume(); // Node keeps a stream that nobody reads
   }
 
-  private open(session: http2.ClientHttp2Session, head: UpstreamRequestHead): http2.ClientHttp2Stream | undefined {
-    let stream: http2.ClientHttp2Stream;
-    try {
-      stream = session.request(requestHeaders(head), { endStream: head.endStream, waitForTrailers: !head.endStream });
-    } catch {
-      // Node refuses some header combinations that nghttp2 would carry; the closest of Envoy's outcomes is a local reset.
-      queueMicrotask(() => this.fail('local_reset'));
-      return undefined;
+  override onHead(status: number, headers: string[], endStream: boolean): void {
+    if (this.over) return;
+    if (status >= 100 && status < 200) this.listener.onInformational(status, headers);
+    else if (this.upgrade !== '' && status === 200) this.listener.onHead(101, this.asSwitch(headers), false);
+    else this.listener.onHead(status, headers, endStream);
+  }
+
+  override onData(chunk: Buffer): boolean {
+    if (this.over) return true;
+    if (this.paused) {
+      if (this.held === undefined) this.held = [chunk];
+      else this.held.push(chunk);
+      return false;
     }
-    stream.on('wantTrailers', () => stream.sendTrailers(toHttp2Headers(this.requestTrailers)));
-    stream.on('continue', () => this.listener.onInformational(100, []));
-    stream.on('headers', (headers: http2.IncomingHttpHeaders, _flags: number, raw: string[]) => {
-      const status = Number(headers[':status']);
-      if (status !== 100) this.listener.onInformational(status, withoutPseudoHeaders(raw)); // 100 has its own event
-    });
-    stream.on('response', (headers, flags, ...rest: unknown[]) => this.onResponse(headers, flags, rest[0]));
-    stream.on('trailers', (_headers: http2.IncomingHttpHeaders, _flags: number, ...rest: unknown[]) => {
-      this.trailers = Array.isArray(rest[0]) ? withoutPseudoHeaders(rest[0]) : NO_TRAILERS;
-    });
-    stream.on('drain', () => {
-      if (!this.over) this.listener.onDrain();
-    });
-    stream.on('end', () => this.onEnd());
-    // 'close' follows and tells the rest; only bytes that were no HTTP/2 show here first.
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ERR_HTTP2_ERROR') this.connection.markBroken();
-    });
-    stream.on('close', () => this.fail(this.connection.reasonOf(stream.rstCode ?? NGHTTP2_NO_ERROR)));
-    return stream;
+    this.listener.onData(chunk);
+    return !this.paused;
   }
 
-  private onResponse(headers: http2.IncomingHttpHeaders, flags: number, raw: unknown): void {
-    if (this.over || this.stream === undefined) return;
-    const lines = Array.isArray(raw) ? raw : flatten(headers);
-    if (lines.length > 2 * MAX_HEADERS) {
-      this.stream.close(NGHTTP2_PROTOCOL_ERROR);
-      this.fail('remote_reset');
+  override onTrailers(trailers: string[]): void {
+    this.trailers = trailers;
+  }
+
+  override onRemoteEnd(): void {
+    this.ended = true;
+    if (this.held === undefined) this.complete();
+  }
+
+  override onDrain(): void {
+    if (!this.over) this.listener.onDrain();
+  }
+
+  override onSent(): void {
+    if (this.ended && this.upgrade !== '' && !this.over) this.finish(); // the second half of a tunnel
+  }
+
+  override onEnded(end: StreamEnd): void {
+    // A response that has come completely is still to be given to a caller who waits.
+    if (this.over || (this.ended && this.held !== undefined)) return;
+    this.finish();
+    this.listener.onReset(reasonOf(end));
+  }
+
+  /** The answer to an extended CONNECT in HTTP/1.1's words. */
+  private asSwitch(headers: string[]): string[] {
+    headers.push('upgrade', this.upgrade, 'connection', 'upgrade');
+    return headers;
+  }
+
+  private complete(): void {
+    if (this.over) return;
+    if (this.upgrade !== '' && !this.localEnded) {
+      // Half-closed: the client's side of a tunnel goes on.
+      this.listener.onEnd(this.trailers);
       return;
     }
-    const endStream = (flags & NGHTTP2_FLAG_END_STREAM) !== 0;
-    this.answered = true;
-    this.listener.onHead(Number(headers[':status']), withoutPseudoHeaders(lines), endStream);
-    if (this.over) return;
-    if (endStream) {
-      this.stream.resume(); // Node ends a stream only once it has been read
-      this.onEnd();
-    } else {
-      this.stream.on('data', (chunk: Buffer) => {
-        if (!this.over) this.listener.onData(chunk);
-      });
-    }
-  }
-
-  private onEnd(): void {
-    // 'end' also comes when a stream is torn down; a response that was cut is told by 'close'.
-    if (this.over || !this.answered || this.responseEnded || this.stream === undefined || this.stream.aborted) return;
-    if ((this.stream.rstCode ?? 0) !== NGHTTP2_NO_ERROR) return;
-    this.responseEnded = true;
-    const sent = this.stream.writableEnded;
+    // An answer before the end of the request: nobody would read the rest.
+    if (!this.localEnded) this.session.sendReset(this, ERROR.INTERNAL_ERROR);
     this.finish();
-    if (!sent) this.stream.close(NGHTTP2_CANCEL);
     this.listener.onEnd(this.trailers);
-  }
-
-  private fail(reason: ResetReason): void {
-    if (this.over) return;
-    this.finish();
-    this.listener.onReset(reason);
   }
 
   private finish(): void {
     this.over = true;
+    this.held = undefined;
     this.connection.finished();
   }
 }
 
-function requestHeaders(head: UpstreamRequestHead): http2.OutgoingHttpHeaders {
-  const headers = emptyHttp2Headers();
-  headers[':method'] = head.method;
-  headers[':scheme'] = head.scheme;
-  headers[':authority'] = head.authority;
-  headers[':path'] = head.path;
-  const pairs = head.headers;
-  let cookie: string | undefined;
-  for (let i = 0; i < pairs.length; i += 2) {
-    const name = pairs[i] as string;
-    const value = pairs[i + 1] as string;
-    // One line, behind everything else (spec dataplane.md §3.6).
-    if (name === 'cookie') cookie = cookie === undefined ? value : `${cookie}; ${value}`;
-    else addHttp2Header(headers, name, value);
+function reasonOf({ by, code }: StreamEnd): ResetReason {
+  if (by === 'connection' && code === ERROR.NO_ERROR) return 'connection_termination';
+  switch (code) {
+    case ERROR.PROTOCOL_ERROR:
+      return 'protocol_error';
+    case ERROR.REFUSED_STREAM:
+      return 'remote_refused_stream_reset';
+    case ERROR.CONNECT_ERROR:
+      return 'remote_error_with_CONNECT_request';
+    default:
+      return 'remote_reset';
   }
-  if (cookie !== undefined) headers['cookie'] = cookie;
-  return headers;
 }
 
-function flatten(headers: http2.IncomingHttpHeaders): string[] {
-  const pairs: string[] = [];
-  for (const [name, value] of Object.entries(headers)) {
-    if (Array.isArray(value)) for (const each of value) pairs.push(name, each);
-    else if (value !== undefined) pairs.push(name, value);
+/** What is asked of an upgrade's `Upgrade` header; '' for ordinary requests. */
+function upgradeOf(head: UpstreamRequestHead): string {
+  if (!head.upgrade) return '';
+  const at = head.headers.indexOf('upgrade');
+  return at === -1 ? '' : (head.headers[at + 1] as string);
+}
+
+/** An upgrade becomes an extended CONNECT (RFC 8441, spec dataplane.md §3.12). */
+function pseudoHeaders(head: UpstreamRequestHead): string[] {
+  const target = [':scheme', head.scheme, ':authority', head.authority, ':path', head.path];
+  const upgrade = upgradeOf(head);
+  return upgrade === '' ? [':method', head.method, ...target] : [':method', 'CONNECT', ...target, ':protocol', upgrade];
+}
+
+/**
+ * Cookies too stay as they are: their crumbs were joined where they came in over HTTP/2 (spec dataplane.md §3.6), and lines
+ * of HTTP/1 stay lines.
+ */
+function headersOf({ headers, upgrade }: UpstreamRequestHead): readonly string[] {
+  if (!upgrade) return headers;
+  const kept: string[] = [];
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    const value = headers[i + 1] as string;
+    if (name !== 'content-length' || value !== '0') kept.push(name, value);
   }
-  return pairs;
+  return kept;
 }

@@ -1,7 +1,5 @@
 // HTTP/2 connections to one host (spec dataplane.md §5.4): one connection until its stream limit, then another; requests
 // wait while the first one is being made.
-import type net from 'node:net';
-import { keepReading } from '../codec/keep-reading.js';
 import type { Environment, Timer } from '../environment.js';
 import type { ConnectFailure, Host, UpstreamCluster, UpstreamConnectOptions } from './cluster-manager.js';
 import type { StreamRequest, UpstreamPool, UpstreamStreamListener } from './http-stream.js';
@@ -16,12 +14,7 @@ interface Entry {
   /** Until the connection has lived as long as it may. */
   lifetime: Timer | undefined;
   expired: boolean;
-  /** Until the next PING, or until its answer has to be there. */
-  ping: Timer | undefined;
 }
-
-/** Envoy's default for PINGs: an interval is drawn up to 15 % longer. */
-const PING_JITTER = 0.15;
 
 /** Holds the slots of max_connections, max_pending_requests and max_requests for what it runs. */
 export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
@@ -94,13 +87,20 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     this.serve();
   }
 
+  onMoreStreams(): void {
+    this.serve();
+  }
+
+  onKeepAliveTimeout(): void {
+    this.cluster.countKeepAliveTimeout?.();
+  }
+
   onClosed(connection: Http2Connection): void {
     const entry = this.connections.get(connection);
     if (entry === undefined) return;
     this.connections.delete(connection);
     entry.timer?.cancel();
     entry.lifetime?.cancel();
-    entry.ping?.cancel();
     if (entry.counted) this.cluster.circuit.release('connection');
     if (this.pending.length > 0) this.dial();
   }
@@ -161,24 +161,6 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
     });
   }
 
-  // A connection whose peer does not answer a PING is closed, its streams end as with any lost connection.
-  private keepAlive(connection: Http2Connection, entry: Entry, socket: net.Socket): void {
-    const { keepAlive } = this.settings;
-    if (keepAlive === undefined) return;
-    const wait = keepAlive.interval * (1 + PING_JITTER * this.environment.random());
-    entry.ping = this.environment.setTimer(wait, () => {
-      const limit = this.environment.setTimer(keepAlive.timeout, () => {
-        this.cluster.countKeepAliveTimeout?.();
-        socket.destroy();
-      });
-      entry.ping = limit;
-      connection.ping(() => {
-        limit.cancel();
-        if (this.connections.get(connection) === entry) this.keepAlive(connection, entry, socket);
-      });
-    });
-  }
-
   private dial(): void {
     if (this.dialling !== undefined) return;
     const counted = this.cluster.circuit.tryAcquire('connection');
@@ -196,12 +178,12 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
           socket.destroy();
           return;
         }
-        const connection = new Http2Connection(socket, info.localAddress, this.settings.maxConcurrentStreams, this);
-        keepReading(socket, this.environment);
-        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false, ping: undefined };
+        const { environment } = this;
+        const { maxConcurrentStreams: maxStreams, keepAlive } = this.settings;
+        const connection = new Http2Connection(socket, info.localAddress, { environment, maxStreams, keepAlive }, this);
+        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false };
         this.connections.set(connection, entry);
         this.limitLifetime(connection, entry);
-        this.keepAlive(connection, entry, socket);
         this.serve();
         if (connection.active === 0) this.armIdle(connection);
       },

@@ -249,5 +249,13 @@ function serviceAccounts(context: PushContext, service: Service): readonly strin
   for (const port of service.ports)
     for (const { serviceAccount } of context.endpoints(service, port))
       if (serviceAccount !== undefined) accounts.add(serviceAccount);
+  for (const alias of context.mesh.trustDomainAliases ?? [])
+    for (const account of [...accounts]) {
+      const workload = WORKLOAD_IDENTITY.exec(account)?.[1];
+      if (workload !== undefined) accounts.add(`spiffe://${alias}${workload}`);
+    }
   return [...accounts].sort();
 }
+
+// Accounts are known by every name of the mesh's trust domain; other identities are taken as they are (spec §7.5).
+const WORKLOAD_IDENTITY = /^spiffe:\/\/[^/]+(\/ns\/[^/]+\/sa\/[^/]+)$/;

@@ -373,7 +373,7 @@ export const destinationRuleProbes: readonly Probe[] = [
   ]),
   ...zones(
     ['', '.failover', '.failover[].from', '.failover[].to'],
-    '{enabled: true, failover: [{from: us, to: us}, {from: eu, to: asia}]}',
+    '{enabled: true, failover: [{from: us, to: eu}, {from: eu, to: asia}]}',
     [
       ['10.1.0.1:80', 0, undefined],
       ['10.1.0.2:80', 2, undefined],

@@ -1,9 +1,7 @@
 // Kubernetes' own kinds and PeerAuthentication: what each field decides. Spec destinations.md §4, §5, §7.6;
 // gateway.md §3.3, §8.
 import type { Kind } from '../../../src/config/model/resource.js';
-import { indent, type Made, object, type Probe } from './probe.js';
-
-const WEB = 'outbound|80||web.apps.svc.cluster.local';
+import { indent, type Made, object, type Probe, WEB } from './probe.js';
 
 function core(kind: string, name: string, body: string, metadata = ''): string {
   const slash = name.indexOf('/');
@@ -18,11 +16,11 @@ ${indent(body, 0)}
 }
 
 /** Service `web`, whose only port is 80, `http`, with further fields. */
-function service(spec = '', port = '', metadata = ''): string {
+export function service(spec = '', port = '', metadata = ''): string {
   return core('Service', 'web', `spec: {ports: [{name: http, port: 80${port}}]${spec}}`, metadata);
 }
 
-function slice(endpoint: string, more = ''): string {
+export function slice(endpoint: string, more = ''): string {
   return core(
     'EndpointSlice',
     'web-1',
@@ -31,14 +29,14 @@ function slice(endpoint: string, more = ''): string {
   );
 }
 
-interface PodParts {
+export interface PodParts {
   readonly spec?: string;
   readonly status?: string;
   readonly ports?: string;
   readonly metadata?: string;
 }
 
-function pod({ spec = '', status = '', ports = '', metadata = '' }: PodParts, name = 'web-0'): string {
+export function pod({ spec = '', status = '', ports = '', metadata = '' }: PodParts, name = 'web-0'): string {
   return core(
     'Pod',
     name,
@@ -48,7 +46,7 @@ function pod({ spec = '', status = '', ports = '', metadata = '' }: PodParts, na
 }
 
 /** A Service that selects Pods. */
-const SELECTING = service(', selector: {app: web}', ', targetPort: 8080');
+export const SELECTING: string = service(', selector: {app: web}', ', targetPort: 8080');
 const READY = ', conditions: [{type: Ready, status: "True"}]';
 const SUBSET = object('DestinationRule', 'rule', 'host: web\nsubsets: [{name: v2, labels: {version: v2}}]');
 const V2 = 'outbound|80|v2|web.apps.svc.cluster.local';
@@ -64,7 +62,7 @@ const TLS_GATEWAY = object(
   'selector: {istio: ingressgateway}\nservers: [{port: {number: 8443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: shop}}]',
 );
 
-const addresses = (made: Made): unknown => made.addresses(WEB);
+const addresses = (made: Made): unknown => made.addresses();
 const endpoints = (made: Made): unknown => made.endpoints(WEB);
 const clusters = (made: Made): unknown =>
   made.snapshot.clusters.map(({ name }) => name).filter((name) => name.includes('web'));

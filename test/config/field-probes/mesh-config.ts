@@ -93,6 +93,17 @@ export const meshConfigProbes: readonly Probe[] = [
     },
     SPREAD + object('DestinationRule', 'rule', 'host: spread.example\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL}}'),
   ),
+  probe(
+    'trustDomainAliases',
+    'trustDomainAliases: [old.example, older.example]',
+    (made) => JSON.stringify(made.cluster(SPREAD_CLUSTER)?.transport_socket ?? null).match(/spiffe:[^"]*/g),
+    [
+      'spiffe://cluster.local/ns/apps/sa/shop',
+      'spiffe://old.example/ns/apps/sa/shop',
+      'spiffe://older.example/ns/apps/sa/shop',
+    ],
+    SPREAD + object('DestinationRule', 'rule', 'host: spread.example\ntrafficPolicy: {tls: {mode: ISTIO_MUTUAL}}'),
+  ),
   probe('connectTimeout', 'connectTimeout: 3s', cluster, { connect_timeout: '3s' }),
   probe('enableAutoMtls', 'enableAutoMtls: false', cluster, { transport_socket_matches: undefined }),
   probe('defaultServiceExportTo', 'defaultServiceExportTo: ["."]', clusters, false),

@@ -366,6 +366,21 @@ for (const exchange of [
     log: ['200 DI via_upstream 0 2'],
   },
   {
+    name: 'an injected delay, then no cluster: the body has been read, so the connection stays',
+    send: 'POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\n\r\nx=1',
+    routes: [
+      {
+        ...routeTo('unknown'),
+        typed_per_filter_config: {
+          'envoy.filters.http.fault': { delay: { fixed_delay: '0.020s', percentage: { numerator: 100 } } },
+        },
+      },
+    ],
+    receive: `HTTP/1.1 503 Service Unavailable\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
+    log: ['503 DI,NC cluster_not_found 0 0'],
+    closed: false,
+  },
+  {
     name: 'HTTP/1.0 where it is accepted: answered as such and closed',
     send: 'GET / HTTP/1.0\r\nHost: a.test\r\n\r\n',
     manager: { http_protocol_options: { accept_http_10: true } },

@@ -312,6 +312,41 @@ await t.test('103 with a response', async (t) => {
   );
 });
 
+await t.test('cookie crumbs without text leave nothing', async (t) => {
+  await withH1Upstream(
+    (socket) => socket.write(OK),
+    async (_gateway, session, _socket, received) => {
+      await request(session, { ':path': '/none', cookie: ['', ''] });
+      await request(session, { ':path': '/one', cookie: ['', 'a=1', ''] });
+      const [none, one] = received().split('GET /').slice(1);
+      t.notMatch(none, /cookie/);
+      t.match(one, '\r\ncookie: a=1; \r\n');
+    },
+  );
+});
+
+await t.test('cookie lines of an HTTP/1.1 client stay lines on the way to an h2 upstream', async (t) => {
+  await withH2Upstream(
+    (stream) => {
+      stream.respond({ ':status': 200 });
+      stream.end('ok');
+    },
+    async (gateway, upstream) => {
+      const socket = net.connect(gateway.port, '127.0.0.1');
+      await new Promise<void>((resolve) => {
+        socket.once('data', () => resolve());
+        socket.write('GET / HTTP/1.1\r\nHost: a.test\r\nCookie: a=1\r\nX-A: 1\r\nCookie: b=2\r\n\r\n');
+      });
+      socket.destroy();
+      const raw = upstream.seen[0]?.raw ?? [];
+      t.same(
+        raw.filter((_, index) => index % 2 === 1 && raw[index - 1] === 'cookie'),
+        ['a=1', 'b=2'],
+      );
+    },
+  );
+});
+
 async function withH2Upstream(
   answer: (stream: http2.ServerHttp2Stream, sockets: readonly net.Socket[]) => void,
   run: (gateway: TestGateway, upstream: H2Upstream, session: http2.ClientHttp2Session) => Promise<void>,

@@ -17,7 +17,10 @@ export interface ChunkSink {
 
 type State = 'size' | 'extension' | 'data' | 'dataEnd' | 'lastEnd' | 'trailers' | 'done';
 
-/** Made for each direction of a connection; `start` before each body. */
+/**
+ * Made for each direction of a connection; `start` before each body. The data of several chunks that come together leave as
+ * one piece, and not at all when one of them turns out bad before the last chunk: so does Envoy.
+ */
 export class ChunkedDecoder {
   /** Set when `push` has returned -1. */
   error: BodyError = 'malformed';
@@ -28,6 +31,8 @@ export class ChunkedDecoder {
   private sawCr = false;
   /** Bytes seen of the line ends behind the last chunk: the last two of them. */
   private lastTwo = 0;
+  /** Data of this push. */
+  private gathered: Buffer[] = [];
   private trailers: Buffer | undefined = undefined;
   private readonly scanner = new BlockScanner();
   private readonly sink: ChunkSink;
@@ -63,15 +68,14 @@ export class ChunkedDecoder {
           const take = Math.min(this.left, buffer.length - at);
           this.left -= take;
           if (this.left === 0) this.state = 'dataEnd';
-          this.sink.onData(buffer.subarray(at, at + take));
+          this.gathered.push(buffer.subarray(at, at + take));
           at += take;
           break;
         }
         case 'dataEnd': {
           const lf = buffer.indexOf(LF, at);
-          if (lf === -1) return buffer.length;
-          at = lf + 1;
-          this.startSize();
+          at = lf === -1 ? buffer.length : lf + 1;
+          if (lf !== -1) this.startSize();
           break;
         }
         case 'lastEnd':
@@ -80,9 +84,20 @@ export class ChunkedDecoder {
         default:
           at = this.readTrailers(buffer, at);
       }
-      if (at === -1) return -1;
+      if (at === -1) {
+        this.gathered = [];
+        return -1;
+      }
     }
+    this.deliver();
     return at;
+  }
+
+  private deliver(): void {
+    const { gathered } = this;
+    if (gathered.length === 0) return;
+    this.gathered = [];
+    this.sink.onData(gathered.length === 1 ? (gathered[0] as Buffer) : Buffer.concat(gathered));
   }
 
   private startSize(): void {
@@ -97,10 +112,12 @@ export class ChunkedDecoder {
       const byte = buffer[at] as number;
       const digit = hexDigit(byte);
       if (digit === -1) {
-        // ';', blank, tab, CR; a bare LF ends no size.
-        if (!this.sawDigit || (byte !== CR && byte !== 59 && byte !== 32 && byte !== 9)) return this.fail('malformed');
+        // ';', blank, tab, CR, and LF, which is refused behind the size.
+        const isEnd = byte === CR || byte === LF || byte === 59 || byte === 32 || byte === 9;
+        if (!this.sawDigit || !isEnd) return this.fail('malformed');
         this.state = 'extension';
         this.sawCr = false;
+        if (this.left === 0) this.deliver();
         return at;
       }
       this.sawDigit = true;

@@ -127,7 +127,7 @@ export class BlockScanner {
   }
 }
 
-/** Three words of a first line, split at runs of blanks, tabs and CRs; the third takes what is left. */
+/** Three words of a first line, split at runs of blanks and control characters; the third takes what is left. */
 export function splitFirstLine(line: string): readonly [string, string, string] {
   let end = line.length;
   while (end > 0 && isGap(line.charCodeAt(end - 1))) end--;
@@ -151,5 +151,5 @@ function gapEnd(line: string, from: number, end: number): number {
 }
 
 function isGap(code: number): boolean {
-  return code === 32 || code === 9 || code === CR || code === LF;
+  return code <= 32;
 }

@@ -180,8 +180,9 @@ export class Http1RequestParser {
     const isFresh = this.line === undefined && scanner.firstLineEnd !== -1;
     if (isFresh) {
       this.line = splitFirstLine(buffer.toString('latin1', at, scanner.firstLineEnd));
+      if (this.line[1] === '') return this.failHead('http1.codec_error');
       // A line of two words is HTTP/0.9: there are no headers.
-      if (this.line[2] === '' && this.line[1] !== '') end = scanner.firstLineEnd;
+      if (this.line[2] === '') end = scanner.firstLineEnd;
     }
     if ((end === -1 ? buffer.length : end) - at > MAX_HEAD_BYTES) return this.failHead('http1.headers_too_large');
     if (end === -1) {
@@ -215,7 +216,7 @@ export class Http1RequestParser {
 
   private isLegalLine(): boolean {
     const [method, target, version] = this.line as [string, string, string];
-    return isMethod(method) && isTarget(target, method) && (version === '' || /^HTTP\/\d\.\d$/.test(stripped(version)));
+    return isMethod(method) && isTarget(target, method) && (version === '' || /^HTTP\/\d\.\d$/.test(version));
   }
 
   /** Header lines behind the request line; what Envoy's parser itself refuses. */
@@ -266,11 +267,13 @@ export class Http1RequestParser {
     });
     if (!isLegal || lengths > 1) return 'http1.codec_error';
     if (lengths === 1 && transferEncoding === undefined && !isContentLength(rawLength)) return 'http1.codec_error';
+    // Envoy looks at how the line ends, even where the last word is the target.
+    const isHttp11 = version === 'HTTP/1.1' || (version === '' && target.endsWith('HTTP/1.1'));
     const facts: Http1HeadFacts = {
       method,
       target,
       isTls: this.settings.isTls,
-      isServedVersion: version === 'HTTP/1.1' || this.settings.acceptsHttp10,
+      isServedVersion: isHttp11 || this.settings.acceptsHttp10,
       headerLines: lines,
       hasUnderscore,
       host,
@@ -285,7 +288,7 @@ export class Http1RequestParser {
     // The parser reads the last line as it stands: one with a CR inside frames nothing, though the header says chunked.
     else if (transferEncoding !== undefined) body = lastEncoding.toLowerCase() === 'chunked' ? 'chunked' : 'none';
     else if (contentLength !== undefined && Number(contentLength) > 0) body = 'length';
-    return { facts, isHttp11: version === 'HTTP/1.1', headers, body };
+    return { facts, isHttp11, headers, body };
   }
 
   private failHead(error: CodecError): false {
@@ -320,9 +323,4 @@ export class Http1RequestParser {
   private rebase(bytes: number): void {
     if (this.state === 'head') this.scanner.shift(bytes);
   }
-}
-
-/** Control characters are refused with the head; until then they make no version illegal. */
-function stripped(version: string): string {
-  return version.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f]+$/, '');
 }

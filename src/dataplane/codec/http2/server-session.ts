@@ -53,6 +53,7 @@ export class ServerSession extends Http2Session {
   private path: string | undefined = undefined;
   /** `:authority`, or Host where there is none. */
   private authority: string | undefined = undefined;
+  private authoritySeen = false;
   private hostSeen = false;
   private cookie: string | undefined = undefined;
   private contentLength = -1;
@@ -152,7 +153,8 @@ export class ServerSession extends Http2Session {
       if (this.authority !== undefined) return true; // `:authority` wins
       this.authority = value;
     } else if (rule === RULE.COOKIE && this.trailersOf === undefined) {
-      this.cookie = this.cookie === undefined ? value : `${this.cookie}; ${value}`;
+      // Empty crumbs before the first one with text leave nothing, also no header (measured).
+      this.cookie = this.cookie === undefined || this.cookie === '' ? value : `${this.cookie}; ${value}`;
     } else if (rule === RULE.REGULAR || rule > RULE.STATUS) {
       this.pairs.push(name, value);
     }
@@ -173,7 +175,8 @@ export class ServerSession extends Http2Session {
       return false;
     switch (rule) {
       case RULE.AUTHORITY:
-        if (this.authority !== undefined) return false;
+        if (this.authoritySeen) return false;
+        this.authoritySeen = true;
         this.authority = value;
         return true;
       case RULE.METHOD:
@@ -220,13 +223,18 @@ export class ServerSession extends Http2Session {
     }
     const isConnect = this.method === 'CONNECT';
     const lacksBody = endStream && this.contentLength > 0 && !isConnect;
-    if (lacksBody || !isCompleteRequest(this.method, this.scheme, this.path, this.authority)) {
+    // A Host does not stand in for the authority of CONNECT.
+    if (
+      lacksBody ||
+      (isConnect && !this.authoritySeen) ||
+      !isCompleteRequest(this.method, this.scheme, this.path, this.authority)
+    ) {
       this.inHead = true;
       this.failBlock(INVALID_MESSAGE);
       return;
     }
     const { pairs } = this;
-    if (this.cookie !== undefined) pairs.push('cookie', this.cookie);
+    if (this.cookie !== undefined && this.cookie !== '') pairs.push('cookie', this.cookie);
     const made = this.owner.createStream(this.blockStreamId, this.peerInitialWindow, {
       protocol: 'HTTP/2',
       method: this.method ?? '',
@@ -278,6 +286,7 @@ export class ServerSession extends Http2Session {
     this.scheme = undefined;
     this.path = undefined;
     this.authority = undefined;
+    this.authoritySeen = false;
     this.hostSeen = false;
     this.cookie = undefined;
     this.contentLength = -1;

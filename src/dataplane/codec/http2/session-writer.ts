@@ -106,9 +106,17 @@ export abstract class SessionWriter {
     this.makeReady(stream);
   }
 
-  /** RST_STREAM; what waits of the stream is dropped and nothing more is told of it. */
+  /**
+   * RST_STREAM, behind what the windows let through of the data that waits (Envoy has sent that already). The rest is
+   * dropped and nothing more is told of the stream.
+   */
   sendReset(stream: SessionStream, code: number): void {
     if (stream.closed || this.dead) return;
+    while (stream.pending > 0 && !this.blocked) {
+      const room = Math.min(stream.sendWindow, this.sendWindow, this.peerMaxFrameSize);
+      if (room <= 0) break;
+      this.writeDataFrame(stream, Math.min(stream.pending, room), false);
+    }
     this.writeReset(stream.id, code);
     this.forget(stream);
   }
