@@ -132,4 +132,16 @@ export const LOADING_PAGES: CodePages = {
   PST1201: { shownBy: 'postern analyze FILE', fix: 'The lines beside it say what is wrong.' },
   PST1202: { example: EDGE.replace('number: 80', 'number: "80"'), fix: 'Mend the other errors of the object first.' },
   PST1203: { shownBy: 'postern analyze FILE', fix: 'Shorten the text.' },
+  PST1204: {
+    example: EDGE.replace('name: edge', 'name: My_Gateway'),
+    fix: 'Write a name of the form that the message asks for.',
+  },
+  PST1205: {
+    shownBy: 'postern analyze --max-input BYTES FILE',
+    fix: 'Split the file, or raise the limit with --max-input.',
+  },
+  PST1206: {
+    example: EDGE.replace('{name: edge}', '{name: edge, annotations: {internal.istio.io/parents: x}}'),
+    fix: 'Remove the annotation.',
+  },
 };
