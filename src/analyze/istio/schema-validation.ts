@@ -3,12 +3,12 @@
 // has said the same already. Istio: schema/validation.go.
 import { askWebhook } from '../../config/validate/webhook.js';
 import type { WrittenObject } from '../../config/written-object.js';
+import { entryOf, type YamlNode } from '../../config/yaml/tree.js';
 import {
   SchemaValidationError,
   SchemaWarning,
   VirtualServiceIneffectiveMatch,
   VirtualServiceUnreachableRule,
-  WebhookDenial,
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, AnalyzedKind, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
@@ -42,16 +42,17 @@ export function isSaidAgain(code: string, object: WrittenObject | undefined): bo
   return object !== undefined && OWN_CODES.has(code) && isJudgedAgain(object) && judgement(object).length > 0;
 }
 
-/** Refused before the rules were evaluated. */
-const isJudgedAgain: (object: WrittenObject) => boolean = perObject(({ diagnostics }) =>
-  diagnostics.some(
-    ({ code, refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema' || code === WebhookDenial.code,
-  ),
-);
+const isJudgedAgain: (object: WrittenObject) => boolean = perObject(({ diagnostics, root }) => {
+  if (diagnostics.some(({ refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema')) return true;
+  return entryOf(entryOf(root, 'metadata')?.value ?? root, 'annotations') !== undefined;
+});
 
 function judge(context: AnalysisContext, object: WrittenObject): void {
-  for (const { type, span, parameters } of judgement(object))
-    context.report(type, new Field(object, undefined, span), parameters);
+  const { refusedBy } = object.diagnostics.find((diagnostic) => diagnostic.refusedBy === 'webhook') ?? {};
+  for (const { type, span, parameters } of judgement(object)) {
+    const details = type === SchemaValidationError && refusedBy !== undefined ? { refusedBy } : {};
+    context.report(type, new Field(object, undefined, span), parameters, details);
+  }
 }
 
 type Judgement = readonly {
@@ -61,11 +62,10 @@ type Judgement = readonly {
 }[];
 
 const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind, root, namespace }) => {
-  const answer = askWebhook(group, kind, root, namespace);
+  const answer = askWebhook(group, kind, withoutAnnotations(root), namespace);
   if (answer === undefined || answer.errorsFrom === 'decoding') return [];
-  const errors = answer.errorsFrom === 'annotations' ? answer.behind : answer.errors;
   return [
-    ...errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
+    ...answer.errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
     ...answer.warnings.map(({ text, span, unused }) => {
       if (unused === undefined) return { type: SchemaWarning, span, parameters: { warning: text } };
       const { kind: what, ...parameters } = unused;
@@ -74,3 +74,18 @@ const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind
     }),
   ];
 });
+
+function withoutAnnotations(root: YamlNode): YamlNode {
+  if (root.kind !== 'map') return root;
+  return {
+    ...root,
+    entries: root.entries.map((entry) =>
+      entry.key === 'metadata' && entry.value.kind === 'map'
+        ? {
+            ...entry,
+            value: { ...entry.value, entries: entry.value.entries.filter(({ key }) => key !== 'annotations') },
+          }
+        : entry,
+    ),
+  };
+}
