@@ -245,7 +245,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     if (ends) {
       this.stopReading();
       this.flush();
-      if (isCut || this.dispatching) this.delayedClose();
+      if (isCut || this.dispatching || stream.lingers) this.delayedClose();
       else this.transport.finish();
     }
     stream.tellFinished();
