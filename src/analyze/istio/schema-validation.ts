@@ -3,12 +3,12 @@
 // has said the same already. Istio: schema/validation.go.
 import { askWebhook } from '../../config/validate/webhook.js';
 import type { WrittenObject } from '../../config/written-object.js';
-import { entryOf, type YamlNode } from '../../config/yaml/tree.js';
 import {
   SchemaValidationError,
   SchemaWarning,
   VirtualServiceIneffectiveMatch,
   VirtualServiceUnreachableRule,
+  WebhookDenial,
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, AnalyzedKind, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
@@ -22,16 +22,16 @@ const KINDS: readonly AnalyzedKind[] = [
   'WorkloadEntry',
   'Sidecar',
   'PeerAuthentication',
+  'EnvoyFilter',
 ];
 
 export const schemaValidation: Analyzer = {
   name: 'schema.ValidationAnalyzer',
   description: 'Runs schema validation as an analyzer',
-  inputs: [...KINDS, 'EnvoyFilter'],
+  inputs: KINDS,
   messages: [SchemaValidationError, SchemaWarning, VirtualServiceUnreachableRule, VirtualServiceIneffectiveMatch],
   analyze(context) {
     for (const kind of KINDS) for (const object of context.all(kind)) if (isJudgedAgain(object)) judge(context, object);
-    for (const filter of context.all('EnvoyFilter')) warnOfFilter(context, filter);
   },
 };
 
@@ -42,17 +42,16 @@ export function isSaidAgain(code: string, object: WrittenObject | undefined): bo
   return object !== undefined && OWN_CODES.has(code) && isJudgedAgain(object) && judgement(object).length > 0;
 }
 
-const isJudgedAgain: (object: WrittenObject) => boolean = perObject(({ diagnostics, root }) => {
-  if (diagnostics.some(({ refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema')) return true;
-  return entryOf(entryOf(root, 'metadata')?.value ?? root, 'annotations') !== undefined;
-});
+/** Refused before the rules were evaluated. */
+const isJudgedAgain: (object: WrittenObject) => boolean = perObject(({ diagnostics }) =>
+  diagnostics.some(
+    ({ code, refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema' || code === WebhookDenial.code,
+  ),
+);
 
 function judge(context: AnalysisContext, object: WrittenObject): void {
-  const { refusedBy } = object.diagnostics.find((diagnostic) => diagnostic.refusedBy === 'webhook') ?? {};
-  for (const { type, span, parameters } of judgement(object)) {
-    const details = type === SchemaValidationError && refusedBy !== undefined ? { refusedBy } : {};
-    context.report(type, new Field(object, undefined, span), parameters, details);
-  }
+  for (const { type, span, parameters } of judgement(object))
+    context.report(type, new Field(object, undefined, span), parameters);
 }
 
 type Judgement = readonly {
@@ -62,10 +61,11 @@ type Judgement = readonly {
 }[];
 
 const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind, root, namespace }) => {
-  const answer = askWebhook(group, kind, withoutAnnotations(root), namespace);
+  const answer = askWebhook(group, kind, root, namespace);
   if (answer === undefined || answer.errorsFrom === 'decoding') return [];
+  const errors = answer.errorsFrom === 'annotations' ? answer.behind : answer.errors;
   return [
-    ...answer.errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
+    ...errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
     ...answer.warnings.map(({ text, span, unused }) => {
       if (unused === undefined) return { type: SchemaWarning, span, parameters: { warning: text } };
       const { kind: what, ...parameters } = unused;
@@ -74,35 +74,3 @@ const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind
     }),
   ];
 });
-
-function withoutAnnotations(root: YamlNode): YamlNode {
-  if (root.kind !== 'map') return root;
-  return {
-    ...root,
-    entries: root.entries.map((entry) =>
-      entry.key === 'metadata' && entry.value.kind === 'map'
-        ? {
-            ...entry,
-            value: { ...entry.value, entries: entry.value.entries.filter(({ key }) => key !== 'annotations') },
-          }
-        : entry,
-    ),
-  };
-}
-
-const EXPOSED =
-  'EnvoyFilter exposes internal implementation details that may change at any time. Prefer other APIs if possible, and exercise extreme caution, especially around upgrades.';
-const TYPED: ReadonlySet<string> = new Set(['HTTP_FILTER', 'NETWORK_FILTER', 'LISTENER_FILTER']);
-
-/** What the webhook always says of EnvoyFilters, and of filters that are named without their type. */
-function warnOfFilter(context: AnalysisContext, filter: WrittenObject): void {
-  context.report(SchemaWarning, Field.of(filter).get('kind'), { warning: EXPOSED });
-  for (const patch of Field.of(filter).get('spec', 'configPatches').items()) {
-    const value = patch.get('patch', 'value');
-    const name = value.get('name');
-    if (!TYPED.has(patch.get('applyTo').text()) || name.text() === '') continue;
-    if (['typedConfig', 'configDiscovery'].some((field) => value.get(field).isWritten)) continue;
-    const warning = `using deprecated types by name without typed_config; ${name.text()}`;
-    context.report(SchemaWarning, name, { warning });
-  }
-}
