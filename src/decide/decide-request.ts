@@ -241,9 +241,6 @@ class RequestDecider {
     const countsAttempts = this.virtualHost?.include_request_attempt_count === true;
     if (countsAttempts) headers.set('x-envoy-attempt-count', '1');
 
-    const hashed = computeHash(action.hash_policy ?? [], facts);
-    if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
-
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
@@ -256,7 +253,7 @@ class RequestDecider {
     compiled.requestOperations?.apply(headers, operatorFacts, isInlineRequestHeader);
     if (forward.hostRewrite !== undefined) {
       if (action.append_x_forwarded_host === true) appendForwardedHost(headers, facts.authority ?? '');
-      if (!silent) headers.set('x-envoy-original-host', facts.authority ?? '');
+      if (!silent && facts.authority) headers.set('x-envoy-original-host', facts.authority);
       facts.authority = forward.hostRewrite;
     }
     if (compiled.rewrite !== undefined) {
@@ -267,6 +264,9 @@ class RequestDecider {
         if (!silent) headers.set('x-envoy-original-path', original);
       }
     }
+    // Last: what is hashed is the request as it goes out (measured).
+    const hashed = computeHash(action.hash_policy ?? [], facts);
+    if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
     return {
       kind: 'forward',
       ...this.outcome(),
