@@ -337,6 +337,12 @@ const EXCHANGES: readonly Exchange[] = [
     closed: false,
   },
   {
+    name: 'no Host, but x-forwarded-proto: the refusal finds a route and has its headers',
+    send: 'GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n',
+    routes: [{ ...routeTo('web'), response_headers_to_add: [{ header: { key: 'x-a', value: '1' } }] }],
+    receive: `HTTP/1.1 400 Bad Request\r\nx-a: 1\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+  },
+  {
     name: 'upgrade refused by the upstream with 400: its answer, closed',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     answer: 'HTTP/1.1 400 No\r\ncontent-length: 2\r\n\r\nno',
