@@ -265,7 +265,7 @@ class RequestDecider {
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
-      state: FIRST_ATTEMPT,
+      state: this.delay > 0 ? { ...FIRST_ATTEMPT, flags: 'DI' } : FIRST_ATTEMPT,
       routeName: this.response.routeName,
       cluster: destination.cluster,
     };

@@ -410,11 +410,13 @@ for (const exchange of [
     closed: false,
   },
   {
-    name: 'an injected delay, then the upstream: DI',
+    name: 'an injected delay, then the upstream: DI, in request headers too',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n',
+    upstream: `GET / HTTP/1.1\r\nhost: a.test\r\n${STAMPS}x-f: DI\r\n\r\n`,
     routes: [
       {
         ...routeTo('web'),
+        request_headers_to_add: [{ header: { key: 'x-f', value: '%RESPONSE_FLAGS%' } }],
         typed_per_filter_config: {
           'envoy.filters.http.fault': { delay: { fixed_delay: '0.020s', percentage: { numerator: 100 } } },
         },
