@@ -170,14 +170,18 @@ class FileLoader {
     const { source } = this;
     const file = new SourceFile(source.file, source.text);
     const size = Buffer.byteLength(source.text);
-    if (size > this.limit) this.report(InputTooLarge, file.origin({ start: 0, end: 0 }), { size, limit: this.limit });
+    if (size > this.limit) {
+      const parameters = { size, limit: this.limit };
+      this.report(InputTooLarge, file.origin({ start: 0, end: 0 }), parameters, { refusedBy: 'strict' });
+    }
     for (const document of size > this.limit ? [] : parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
       const resource = document.root === undefined || kind === undefined ? undefined : this.nameOf(document.root, kind);
       for (const problem of document.problems) {
         const origin = file.origin(problem.span, resource);
-        if (problem.kind === 'syntax') this.report(YamlSyntax, origin, { reason: problem.reason });
-        else {
+        if (problem.kind === 'syntax') {
+          this.report(YamlSyntax, origin, { reason: problem.reason }, { refusedBy: 'strict' });
+        } else {
           const firstLine = file.origin(problem.first).line;
           const key = isOpenKind(kind) ? problem.key : hideEncoded(problem.key);
           this.report(YamlDuplicateKey, origin, { key, firstLine });
@@ -225,7 +229,7 @@ class FileLoader {
       if (!named && !meantForUs) this.noKind++;
       else {
         const reason = apiVersion === undefined ? 'apiVersion not set' : 'kind not set';
-        this.report(NotAnObject, file.origin(root), { reason });
+        this.report(NotAnObject, file.origin(root), { reason }, { refusedBy: 'kind' });
       }
       return;
     }
