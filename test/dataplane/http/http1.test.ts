@@ -314,7 +314,7 @@ const EXCHANGES: readonly Exchange[] = [
       },
     ],
     answer: '',
-    receive: `HTTP/1.1 400 Bad Request\r\nx-a: -\r\ncontent-length: 11\r\ncontent-type: text/plain\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\n\r\nBad Request`,
+    receive: `HTTP/1.1 400 Bad Request\r\nx-a: -http1.codec_error\r\ncontent-length: 11\r\ncontent-type: text/plain\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\n\r\nBad Request`,
     closed: true,
   },
   {
