@@ -337,6 +337,12 @@ const EXCHANGES: readonly Exchange[] = [
     closed: false,
   },
   {
+    name: 'no Host, but x-forwarded-proto: the refusal finds a route and has its headers',
+    send: 'GET / HTTP/1.1\r\nX-Forwarded-Proto: https\r\n\r\n',
+    routes: [{ ...routeTo('web'), response_headers_to_add: [{ header: { key: 'x-a', value: '1' } }] }],
+    receive: `HTTP/1.1 400 Bad Request\r\nx-a: 1\r\n${DATE}\r\nserver: istio-envoy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+  },
+  {
     name: 'upgrade refused by the upstream with 400: its answer, closed',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
     answer: 'HTTP/1.1 400 No\r\ncontent-length: 2\r\n\r\nno',
@@ -404,11 +410,13 @@ for (const exchange of [
     closed: false,
   },
   {
-    name: 'an injected delay, then the upstream: DI',
+    name: 'an injected delay, then the upstream: DI, in request headers too',
     send: 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n',
+    upstream: `GET / HTTP/1.1\r\nhost: a.test\r\n${STAMPS}x-f: DI\r\n\r\n`,
     routes: [
       {
         ...routeTo('web'),
+        request_headers_to_add: [{ header: { key: 'x-f', value: '%RESPONSE_FLAGS%' } }],
         typed_per_filter_config: {
           'envoy.filters.http.fault': { delay: { fixed_delay: '0.020s', percentage: { numerator: 100 } } },
         },
