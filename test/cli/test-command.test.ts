@@ -137,7 +137,6 @@ t.test('init writes a contract that passes', async (t) => {
   for (const [name, config, more] of [
     ['tutorial', 'examples/tutorial/istio', []],
     ['modes', 'examples/all-modes-one-port/istio', ['--dev-certs', '--gateway-label', 'tier=edge']],
-    ['shop', `${EXAMPLE}/istio`, []],
   ] as const) {
     const file = path.join(folder, `${name}.contract.yaml`);
     const made = await inProcess('init', [config, '-o', file, ...more]);
