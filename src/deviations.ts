@@ -78,6 +78,14 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
   {
+    id: 'h2-upstream-garbage',
+    envoy:
+      'answers 502 (UPE, protocol_error) when an upstream that was spoken to over HTTP/2 sends bytes that are none',
+    postern: 'answers 503 (UC, connection_termination)',
+    why: 'nghttp2, in node:http2, ends such a session with a GOAWAY of its own and node:http2 says nothing of the reason',
+    calls: [],
+  },
+  {
     id: 'tls12-renegotiation',
     envoy: 'refuses a renegotiation with a fatal alert no_renegotiation',
     postern: 'refuses it with the same alert as a warning, and closes',

@@ -132,7 +132,8 @@ class RequestDecider {
     this.virtualHost = host.virtualHost;
     const needsTls = host.virtualHost.require_tls === 'ALL';
     if (needsTls && this.facts.headers.get('x-forwarded-proto') !== 'https') {
-      if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+      // A CONNECT is an upgrade that no gateway of Istio's has, where there is a route at all; here the redirect is one.
+      if (this.isRefusedUpgrade() || this.facts.method === 'CONNECT') return this.reply(UPGRADE_FAILED);
       return this.reply(redirectReply(301, tlsRedirectLocation(this.facts)));
     }
     // No route of Istio's fits a CONNECT, whatever its authority (spec dataplane.md §3.2).
@@ -178,10 +179,19 @@ class RequestDecider {
     if (forward !== undefined) this.destination = this.chooseDestination(forward);
     this.response = this.responseRules(compiled);
     if (compiled.decorator !== undefined) facts.headers.set('x-envoy-decorator-operation', compiled.decorator);
-    if (this.isRefusedUpgrade()) return this.reply(UPGRADE_FAILED);
+    if (this.isRefusedUpgrade()) {
+      // The operations of a route that answers itself go with that answer alone (measured).
+      if (forward === undefined) this.response = { ...this.response, operations: NO_RESPONSE_RULES.operations };
+      return this.reply(UPGRADE_FAILED);
+    }
     if (route.redirect !== undefined) {
       this.trace?.step('redirect', String(redirectStatus(route.redirect)), undefined, route.originId);
-      if (compiled.rewrite !== undefined) facts.path = compiled.rewrite(facts.path ?? '/');
+      const original = facts.path ?? '/';
+      const rewritten = compiled.rewrite?.(original);
+      if (rewritten !== undefined) {
+        facts.path = rewritten;
+        if (!isSilent(manager)) facts.headers.set('x-envoy-original-path', original);
+      }
       return this.reply(redirectReply(redirectStatus(route.redirect), redirectLocation(facts, route.redirect)));
     }
     if (route.direct_response !== undefined) {
@@ -231,9 +241,6 @@ class RequestDecider {
     const countsAttempts = this.virtualHost?.include_request_attempt_count === true;
     if (countsAttempts) headers.set('x-envoy-attempt-count', '1');
 
-    const hashed = computeHash(action.hash_policy ?? [], facts);
-    if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
-
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
@@ -246,7 +253,7 @@ class RequestDecider {
     compiled.requestOperations?.apply(headers, operatorFacts, isInlineRequestHeader);
     if (forward.hostRewrite !== undefined) {
       if (action.append_x_forwarded_host === true) appendForwardedHost(headers, facts.authority ?? '');
-      if (!silent) headers.set('x-envoy-original-host', facts.authority ?? '');
+      if (!silent && facts.authority) headers.set('x-envoy-original-host', facts.authority);
       facts.authority = forward.hostRewrite;
     }
     if (compiled.rewrite !== undefined) {
@@ -257,6 +264,9 @@ class RequestDecider {
         if (!silent) headers.set('x-envoy-original-path', original);
       }
     }
+    // Last: what is hashed is the request as it goes out (measured).
+    const hashed = computeHash(action.hash_policy ?? [], facts);
+    if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
     return {
       kind: 'forward',
       ...this.outcome(),

@@ -18,8 +18,7 @@ export function maskSecrets(lines: readonly string[], index: number, resource: s
     return secret ? line.replace(/\S/g, '*') : maskWords(line);
   }
   if (resource !== undefined && /^Secret(?:List)?\//.test(resource)) return maskValues(line);
-  const document = documentAround(lines, index);
-  if (!document.some((text) => SECRET.test(text)))
+  if (!documentHoldsSecret(lines, index))
     return resource !== undefined && OPEN.test(resource) ? line : maskEncoded(line);
   // A List may hold a Secret beside the object in question, and minified JSON holds them on one line.
   return resource === undefined || SECRET.test(line) ? maskValues(line) : maskEncoded(line);
@@ -49,12 +48,21 @@ function maskWords(line: string): string {
   return masked;
 }
 
-function documentAround(lines: readonly string[], index: number): readonly string[] {
+/** The document that was asked about last, of each file: diagnostics come one after the other. */
+const lastDocuments = new WeakMap<readonly string[], { start: number; end: number; secret: boolean }>();
+
+/** Some object of the document that a line is in may be a Secret. */
+function documentHoldsSecret(lines: readonly string[], index: number): boolean {
+  const known = lastDocuments.get(lines);
+  if (known !== undefined && index >= known.start && index < known.end) return known.secret;
   let start = index;
   while (start > 0 && !SEPARATOR.test(lines[start - 1] ?? '')) start--;
   let end = index + 1;
   while (end < lines.length && !SEPARATOR.test(lines[end] ?? '')) end++;
-  return lines.slice(start, end);
+  let secret = false;
+  for (let at = start; at < end && !secret; at++) secret = SECRET.test(lines[at] ?? '');
+  lastDocuments.set(lines, { start, end, secret });
+  return secret;
 }
 
 // A key can only stand at the beginning of a line or after a flow indicator; everything else that is not punctuation is

@@ -97,7 +97,8 @@ function parse(pattern: string): RE2JS | string {
   try {
     return RE2JS.compile(pattern);
   } catch (error) {
-    if (error instanceof RE2JSSyntaxException) return error.message;
+    // Go quotes the fragment at fault even where there is none.
+    if (error instanceof RE2JSSyntaxException) return error.message.replace(/ end of expression$/, '$&: ``');
     return `error parsing regexp: ${error instanceof Error ? error.message : String(error)}: \`${pattern}\``;
   }
 }

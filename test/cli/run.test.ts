@@ -23,6 +23,7 @@ t.test('wrong usage, missing files and bad input have their own exit codes, and 
     'broken.yaml': 'apiVersion: v1\nkind: Service\nmetadata: { name: a\n',
     'wrong.yaml': GATEWAY.replace('number: 80', 'number: eighty').replace('protocol: HTTP', 'protocol: 7'),
     'good.yaml': documents(SERVICE, GATEWAY, route()),
+    'refused.yaml': documents(SERVICE, GATEWAY.replace('number: 80', 'number: 0'), route()),
   });
   const check = async (args: readonly string[], code: number, said: RegExp): Promise<void> => {
     const exit = await runToEnd(args);
@@ -41,6 +42,10 @@ t.test('wrong usage, missing files and bad input have their own exit codes, and 
   const good = ['run', path.join(folder, 'good.yaml'), '--port', '80=0', '--admin', 'off'];
   await check([...good, '--ready-file', path.join(folder, 'nowhere', 'ready.json')], 66, /cannot write/);
   await check(['run', path.join(folder, 'broken.yaml')], 65, /broken\.yaml:\d+:\d+ - error/);
+  // What istiod's webhook refuses, a cluster would not hold.
+  await check(['run', path.join(folder, 'refused.yaml')], 65, /IST0106: .*port number 0 must be in the range/);
+  await check([...good, '--max-input', '100'], 65, /PST1205: the file has \d+ bytes; more than 100 are not read/);
+  await check([...good, '--max-input', 'much'], 64, /expected a number of bytes/);
   await check(['run', path.join(folder, 'wrong.yaml')], 65, /wrong\.yaml:8:23[\s\S]*wrong\.yaml:8:53/);
 });
 

@@ -61,7 +61,7 @@ checkError('(a', 'error parsing regexp: missing closing ): `(a`');
 checkError('a)', 'error parsing regexp: unexpected ): `a)`');
 checkError('a{1001}', 'error parsing regexp: invalid repeat count: `{1001}`');
 checkError('\\é', 'error parsing regexp: invalid escape sequence: `\\é`');
-checkError('a\\', 'error parsing regexp: trailing backslash at end of expression');
+checkError('a\\', 'error parsing regexp: trailing backslash at end of expression: ``');
 
 for (const [pattern, refusedBy] of [
   ['(', 'webhook'],

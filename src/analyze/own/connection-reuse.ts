@@ -1,6 +1,6 @@
 // Certificates that cover hosts of another server on the same port: HTTP/2 clients reuse the connection, and the route
 // table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
-// route tables. Spec gateway.md §9.
+// route tables. Spec gateway.md §14.1.
 import type { X509Certificate } from 'node:crypto';
 import { ConnectionReuse } from '../../diagnostics/catalogue.js';
 import { VirtualHostIndex } from '../../match/virtual-host-index.js';

@@ -96,7 +96,7 @@ const serviceEntrySpec: OptionalType<ServiceEntrySpec> = message<ServiceEntrySpe
   {
     hosts: emulated(list(host, { atLeast: 1, atMost: 256 }), 'required'),
     addresses: noEffect(
-      list(string, { atMost: 256 }),
+      list(textUpTo(64), { atMost: 256 }),
       "addresses at which sidecars recognise the service; a gateway's clusters do not depend on them",
     ),
     ports: emulated(list(servicePort, { atMost: 256 })),

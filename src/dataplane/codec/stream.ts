@@ -1,6 +1,7 @@
 // The seam between bytes and everything else that is HTTP: a codec turns a downstream connection into streams and is
 // the only code that touches HTTP sockets or node:http and node:http2 (style.md §3). Connection manager, filters and
 // router know only what stands here, so a codec can be replaced without touching them.
+import type { HeaderMap } from '../../filters/header-map.js';
 import type { HttpProtocol } from '../../xds/index.js';
 
 /** Bytes that come as events and can be held back: what is used of a Readable, so that a codec need not make one. */
@@ -33,6 +34,8 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly headers: readonly string[];
+  /** The answer was decided before the request's body was looked at: an HTTP/1 connection that ends with it lingers. */
+  readonly lingers?: boolean;
 }
 
 /** How a stream ended before its time, in the words of Envoy's log. */
@@ -47,6 +50,8 @@ export interface StreamFailure {
   readonly status?: number;
   /** Length of that body. */
   readonly bodyBytes?: number;
+  /** The first headers of that answer: empty, for what the request's route adds to any answer. */
+  readonly answerHeaders?: HeaderMap;
 }
 
 /** What a stream tells the connection manager. */

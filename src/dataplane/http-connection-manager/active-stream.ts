@@ -6,11 +6,12 @@ import { HeaderMap } from '../../filters/header-map.js';
 import type { LocalReply } from '../../filters/local-reply.js';
 import type { StreamState } from '../../filters/operators.js';
 import { renderLocalReply } from '../../filters/render-local-reply.js';
-import { applyResponseRules, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
+import { applyResponseRules, applyRouteOperations, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
 import type { ResponseFlag } from '../../xds/index.js';
 import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
 import type { RunningSnapshot } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
+import { httpDate } from '../http-date.js';
 import type { Downstream, Forwarding } from '../router/exchange.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 import { bridgeGrpcWeb } from './grpc-web-bridge.js';
@@ -98,8 +99,17 @@ export class ActiveStream implements ServerStreamListener {
     if (failure.status !== undefined) {
       info.status = failure.status;
       info.bytesSent = failure.bodyBytes ?? 0;
+      this.addRouteHeaders(failure.status, failure.answerHeaders);
     }
     this.finish();
+  }
+
+  private addRouteHeaders(status: number, headers: HeaderMap | undefined): void {
+    const rules = this.decision?.response;
+    if (headers === undefined || rules === undefined || rules === NO_RESPONSE_RULES) return;
+    // The flag of the failure itself is set only behind the answer (measured).
+    const flags = this.info.flags.filter((flag) => flag !== 'DPE').join(',');
+    applyRouteOperations(headers, status, rules, this.facts, { ...this.state(0), flags });
   }
 
   onFinished(): void {
@@ -234,11 +244,9 @@ export class ActiveStream implements ServerStreamListener {
     }
     if (reply.flag !== undefined) info.setFlag(reply.flag);
     info.details = reply.details;
+    const leavesBody = this.isDecidedOnHead(reply) && decision.replyFacts.hasBody;
     const rendered = renderLocalReply(reply, {
-      facts: {
-        ...decision.replyFacts,
-        hasBody: !stream.requestComplete || (this.isDecidedOnHead(reply) && decision.replyFacts.hasBody),
-      },
+      facts: { ...decision.replyFacts, hasBody: !stream.requestComplete || leavesBody },
       date: this.date(),
       manager: this.connection.downstream.manager,
       close: this.mustClose(),
@@ -251,7 +259,8 @@ export class ActiveStream implements ServerStreamListener {
     info.status = rendered.status;
     info.responseHeaders = rendered.headers.raw;
     const { body } = rendered;
-    stream.respond({ status: rendered.status, headers: rendered.headers.raw }, body === undefined);
+    const head = { status: rendered.status, headers: rendered.headers.raw, lingers: leavesBody };
+    stream.respond(head, body === undefined);
     // What is left of the request is read and dropped.
     if (!stream.requestComplete) stream.body.resume();
     if (body === undefined) return;
@@ -300,7 +309,7 @@ export class ActiveStream implements ServerStreamListener {
   }
 
   private date(): string {
-    return new Date(this.connection.services.context.environment.now()).toUTCString();
+    return httpDate(this.connection.services.context.environment.now());
   }
 
   private state(responseCode: number): StreamState {
@@ -312,6 +321,7 @@ export class ActiveStream implements ServerStreamListener {
       upstreamHost: info.upstreamHost,
       attemptCount: info.attemptCount,
       bytesReceived: info.bytesReceived,
+      upstreamTransportFailure: info.upstreamTransportFailureReason,
     };
   }
 

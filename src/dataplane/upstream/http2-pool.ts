@@ -185,7 +185,9 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
         this.connections.set(connection, entry);
         this.limitLifetime(connection, entry);
         this.serve();
-        if (connection.active === 0) this.armIdle(connection);
+        if (connection.active > 0) return;
+        if (this.closed) connection.close();
+        else this.armIdle(connection);
       },
       failed: (failure) => {
         if (!finish()) return;

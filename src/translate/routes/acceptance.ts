@@ -201,7 +201,9 @@ const RE2_WORDS: readonly (readonly [go: string, re2: string])[] = [
 ];
 
 function re2Text(message: string): string {
-  let text = message.replace(/^error parsing regexp: /, '').replace(/: `(.*)`$/s, ': $1');
+  let text = message
+    .replace(/^error parsing regexp: /, '')
+    .replace(/: `(.*)`$/s, (_, fragment: string) => (fragment === '' ? '' : `: ${fragment}`));
   for (const [go, re2] of RE2_WORDS) if (text.startsWith(go)) text = re2 + text.slice(go.length);
   return text;
 }

@@ -12,6 +12,7 @@ import {
   startRawUpstream,
   type TestGateway,
 } from '../../support/http-gateway.js';
+import { show } from '../../support/http2-frames.js';
 
 interface H2Response {
   readonly status: number;
@@ -470,6 +471,32 @@ await t.test('draining announces GOAWAY', async (t) => {
       t.equal(await goaway, 0);
     },
   );
+});
+
+await t.test('an idle connection: GOAWAY twice, then FIN', async (t) => {
+  const waited: number[] = [];
+  const gateway = await startHttpGateway({
+    routes: [{ match: { prefix: '/' }, direct_response: { status: 200 } }],
+    clusters: [],
+    manager: { common_http_protocol_options: { idle_timeout: '0.050s' } },
+    environment: {
+      setTimer: (milliseconds, run) => {
+        waited.push(milliseconds);
+        const timer = setTimeout(run, milliseconds < 900 ? milliseconds : milliseconds / 100);
+        return { cancel: () => clearTimeout(timer) };
+      },
+    },
+  });
+  const client = new RawClient(gateway.port);
+  client.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+  const ended = await client.end();
+  t.equal(ended, 'fin');
+  t.match(show(Buffer.from(client.received, 'latin1')), /GOAWAY last=2147483647 0, GOAWAY last=0 0$/);
+  t.same(
+    waited.filter((time) => time >= 900),
+    [5000, 1000],
+  );
+  await gateway.close();
 });
 
 await t.test('a client that leaves with the last frame in hand has got its response', async (t) => {

@@ -8,7 +8,15 @@ interface Rule {
   readonly fits: (call: CallSpec, verdict: Verdict) => boolean;
 }
 
-const RULES: readonly Rule[] = [];
+const RULES: readonly Rule[] = [
+  {
+    id: 'h2-upstream-garbage',
+    fits: (call, { envoy, postern }) =>
+      JSON.stringify(call).includes('garbage') &&
+      JSON.stringify(envoy.log).includes('protocol_error') &&
+      JSON.stringify(postern.log).includes('connection_termination'),
+  },
+];
 
 /** Id of the deviation that accounts for all of the differences; `undefined` when none does. */
 export function explain(call: CallSpec, verdict: Verdict): string | undefined {

@@ -63,7 +63,7 @@ function surroundings(lane: number): readonly Resource[] {
     service('api', [{ name: 'http-api', port: 8080, targetPort: 3000 }]),
     service('split', [{ name: 'http', port: 80, targetPort: 3000 }]),
     service('hashed', [{ name: 'http', port: 80, targetPort: 3000 }]),
-    service('mirror', [{ name: 'http2', port: 80, targetPort: 3000 }]),
+    service('mirror', [{ name: 'http', port: 80, targetPort: 3000 }]),
     service('nobody', [{ name: 'http', port: 80, targetPort: 3000 }]),
     service('closed', [{ name: 'http', port: 80, targetPort: 3000 }]),
     ...PODS.map(({ name, app, version, byte }) => ({
