@@ -39,7 +39,7 @@ function toCandidate(context: GatewayAnalysisContext, chain: TlsChain): Candidat
   const protocols = chain.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
   if (routeTable === undefined || name === undefined || !protocols.includes('h2')) return undefined;
   const material = context.gateway.push.credential(name);
-  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)?.[0] : undefined;
+  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)[0] : undefined;
   return certificate === undefined ? undefined : { ...chain, certificate, routeTable };
 }
 
