@@ -461,7 +461,7 @@ export interface Footprint {
 }
 
 /** Of the gateway, now. Nothing is known of an Envoy. */
-export function footprint({ gateway: { pid } }: FaultWorld): Footprint {
+export function footprint({ gateway: { pid } }: Pick<FaultWorld, 'gateway'>): Footprint {
   if (pid === undefined) return { descriptors: 0, memory: 0 };
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return {
