@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
+import { contractRows } from './contract.js';
 import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
 import { terminationRows } from './termination.js';
 
@@ -30,6 +31,7 @@ if (wanted('micro')) {
     rows.push(micro(bench));
 }
 if (wanted('start')) rows.push(await startUp());
+if (wanted('contract')) rows.push(...(await contractRows()));
 if (wanted('termination')) rows.push(...(await terminationRows(readyPort)));
 
 process.stderr.write(`node ${process.version}, ${process.argv.slice(2).join(' ') || 'all'}\n`);

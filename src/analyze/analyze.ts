@@ -1,11 +1,12 @@
 // Runs the analyzers over a configuration, and brings what they and loading found into one order. Spec validation.md
 // §10.1 (order, collapsing), §10.2 (namespaces, suppression).
 import type { LoadResult } from '../config/load.js';
+import type { MeshConfig } from '../config/model/mesh-config.js';
 import { compareText } from '../config/text-order.js';
 import { WrittenObject } from '../config/written-object.js';
 import { createDiagnostic, type Diagnostic, type MessageType, type Severity } from '../diagnostics/diagnostic.js';
-import type { AnalysisContext, Analyzer, FindingDetails, GatewayView, Parameters } from './analyzer.js';
-import { ANALYZERS } from './analyzers.js';
+import type { AnalysisContext, FindingDetails, GatewayView, Parameters } from './analyzer.js';
+import { ISTIO_ANALYZERS, OWN_ANALYZERS } from './analyzers.js';
 import { Field } from './field.js';
 import { isSaidAgain } from './istio/schema-validation.js';
 import { isSystemNamespace } from './istio/system-namespaces.js';
@@ -17,16 +18,13 @@ import { type Suppression, suppresses } from './suppression.js';
 export interface AnalyzeOptions {
   /** The gateway whose Pod and Service are taken as given. */
   readonly assumed: AssumedGateway;
-  readonly gateway: GatewayView;
   /** Now, in milliseconds. */
   readonly now: number;
   /** Findings of istioctl's analyzers on objects of other namespaces are hidden, as istioctl does; default: none are. */
   readonly namespace?: string | undefined;
   readonly suppressions?: readonly Suppression[] | undefined;
-  /** Found elsewhere (translation), to be ordered and suppressed with the rest. */
+  /** What translation and `analyzeGateway` found, to be ordered and suppressed with the rest. */
   readonly others?: readonly Diagnostic[] | undefined;
-  /** Default: all. */
-  readonly analyzers?: readonly Analyzer[] | undefined;
 }
 
 /** Everything that was found. */
@@ -74,26 +72,51 @@ export function analyzeConfig(load: LoadResult, options: AnalyzeOptions): Analys
 }
 
 function runAnalyzers(load: LoadResult, options: AnalyzeOptions): Finding[] {
-  const index = indexObjects(load.objects, options.assumed);
   const findings: Finding[] = [];
-  const context: AnalysisContext = {
+  const { mesh } = load.store;
+  const context = createContext(load.objects, { ...options, mesh }, (found) => findings.push(found));
+  for (const analyzer of ISTIO_ANALYZERS) analyzer.analyze(context);
+  return findings;
+}
+
+/** What the analyzers of our own need to know. */
+export interface GatewayAnalysisOptions extends Pick<AnalyzeOptions, 'assumed' | 'now'> {
+  readonly mesh: MeshConfig;
+}
+
+/** What our own analyzers say of the emulated gateway, in the order of the analyzers. */
+export function analyzeGateway(
+  objects: readonly WrittenObject[],
+  gateway: GatewayView,
+  options: GatewayAnalysisOptions,
+): readonly Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const context = createContext(objects, options, ({ diagnostic }) => found.push(diagnostic));
+  for (const analyzer of OWN_ANALYZERS) analyzer.analyze({ ...context, gateway });
+  return found;
+}
+
+function createContext(
+  objects: readonly WrittenObject[],
+  { assumed, now, mesh }: GatewayAnalysisOptions,
+  push: (finding: Finding) => void,
+): AnalysisContext {
+  const index = indexObjects(objects, assumed);
+  return {
     all: index.all,
     find: index.find,
-    mesh: load.store.mesh,
-    gateway: options.gateway,
-    now: options.now,
+    mesh,
+    now,
     report(type, at, parameters = {}, details = {}) {
       const found = at instanceof WrittenObject ? Field.of(at) : at;
       if (found instanceof Field) {
-        if (!isAssumed(found.object)) findings.push(fieldFinding(type, found, parameters, details));
+        if (!isAssumed(found.object)) push(fieldFinding(type, found, parameters, details));
       } else {
         const { printed: _, ...shown } = details;
-        findings.push(placedFinding(createDiagnostic(type, found, parameters, shown)));
+        push(placedFinding(createDiagnostic(type, found, parameters, shown)));
       }
     },
   };
-  for (const analyzer of options.analyzers ?? ANALYZERS) analyzer.analyze(context);
-  return findings;
 }
 
 function fieldFinding(type: MessageType, field: Field, parameters: Parameters, details: FindingDetails): Finding {

@@ -62,7 +62,6 @@ export interface AnalysisContext {
   all(kind: AnalyzedKind): readonly WrittenObject[];
   find(kind: AnalyzedKind, namespace: string, name: string): WrittenObject | undefined;
   readonly mesh: MeshConfig;
-  readonly gateway: GatewayView;
   /** Now, in milliseconds: certificates end. */
   readonly now: number;
   /** Says something of an object, at the smallest span. Nothing is said of the gateway that is assumed. */
@@ -74,8 +73,13 @@ export interface AnalysisContext {
   ): void;
 }
 
+/** What an analyzer of our own sees beside. */
+export interface GatewayAnalysisContext extends AnalysisContext {
+  readonly gateway: GatewayView;
+}
+
 /** One analyzer. */
-export interface Analyzer {
+export interface Analyzer<C extends AnalysisContext = AnalysisContext> {
   /** As `istioctl analyze --list-analyzers` names it, or `postern.…`. */
   readonly name: string;
   /** What it looks for, in one sentence. */
@@ -84,5 +88,8 @@ export interface Analyzer {
   readonly inputs: readonly AnalyzedKind[];
   /** Messages that it gives. */
   readonly messages: readonly MessageType[];
-  analyze(context: AnalysisContext): void;
+  analyze(context: C): void;
 }
+
+/** One that asks what the emulated gateway makes of the configuration. */
+export type GatewayAnalyzer = Analyzer<GatewayAnalysisContext>;

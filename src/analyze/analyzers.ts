@@ -1,5 +1,5 @@
 // The list of all analyzers. One that is not here does not run.
-import type { Analyzer } from './analyzer.js';
+import type { Analyzer, GatewayAnalyzer } from './analyzer.js';
 import { annotations } from './istio/annotations.js';
 import { authorizationPolicies } from './istio/authorization-policies.js';
 import { caCertificates } from './istio/ca-certificates.js';
@@ -59,7 +59,7 @@ export const ISTIO_ANALYZERS: readonly Analyzer[] = [
 ];
 
 /** postern's own, under its codes: what the emulated gateway makes of the configuration. */
-export const OWN_ANALYZERS: readonly Analyzer[] = [
+export const OWN_ANALYZERS: readonly GatewayAnalyzer[] = [
   autoPassthroughHosts,
   certificates,
   connectionReuse,
@@ -68,5 +68,3 @@ export const OWN_ANALYZERS: readonly Analyzer[] = [
   shadowedRoutes,
   stoodInDestinations,
 ];
-
-export const ANALYZERS: readonly Analyzer[] = [...ISTIO_ANALYZERS, ...OWN_ANALYZERS];

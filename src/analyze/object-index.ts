@@ -18,6 +18,7 @@ import {
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
 import { ANALYZED_KINDS, type AnalyzedKind } from './analyzer.js';
 import { Field } from './field.js';
+import { perObject } from './per-object.js';
 
 /** Objects by kind; of two with one name the last counts. */
 export interface ObjectIndex {
@@ -88,11 +89,11 @@ function inOrder(objects: readonly WrittenObject[]): readonly WrittenObject[] {
   return aged.map(({ object }) => object);
 }
 
-function ageOf(object: WrittenObject): number {
+const ageOf: (object: WrittenObject) => number = perObject((object) => {
   const written = Field.of(object).get('metadata', 'creationTimestamp').text();
   const time = written === '' ? 0 : Date.parse(written);
   return Number.isNaN(time) ? 0 : time;
-}
+});
 
 /** Name of the Pod that istioctl's own tests assume. */
 const POD_NAME = 'istio-ingressgateway-dummypod';

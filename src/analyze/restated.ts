@@ -1,5 +1,7 @@
 // Loading and translation say in istiod's and Envoy's words what an analyzer has said already: once is enough.
 import {
+  CertificateKeyMismatch,
+  ClientCaMissing,
   CredentialMissing,
   DestinationPortUnknown,
   DestinationRuleSubsetNotSelectPods,
@@ -10,6 +12,7 @@ import {
   NoSecretAvailable,
   ReferencedInternalGateway,
   ReferencedResourceNotFound,
+  RouteShadowed,
   RuleWithoutService,
   SecretRejected,
   SubsetUnknown,
@@ -19,6 +22,8 @@ import {
   VirtualServiceGatewayUnknown,
   VirtualServiceHostNotFoundInGateway,
   VirtualServiceHostUnbound,
+  VirtualServiceIneffectiveMatch,
+  VirtualServiceUnreachableRule,
 } from '../diagnostics/catalogue.js';
 import type { Diagnostic, MessageType } from '../diagnostics/diagnostic.js';
 
@@ -47,8 +52,13 @@ const TWINS: readonly Twin[] = [
   { later: SubsetUnknown, earlier: [ReferencedResourceNotFound], scope: 'line' },
   { later: SubsetWithoutEndpoints, earlier: [DestinationRuleSubsetNotSelectPods], scope: 'object' },
   { later: RuleWithoutService, earlier: [UnknownDestinationRuleHost], scope: 'line' },
-  { later: CredentialMissing, earlier: [ReferencedResourceNotFound, InvalidGatewayCredential], scope: 'line' },
-  { later: SecretRejected, earlier: [InvalidGatewayCredential], scope: 'line' },
+  {
+    later: CredentialMissing,
+    earlier: [ReferencedResourceNotFound, InvalidGatewayCredential, ClientCaMissing],
+    scope: 'line',
+  },
+  { later: SecretRejected, earlier: [InvalidGatewayCredential, CertificateKeyMismatch], scope: 'line' },
+  { later: RouteShadowed, earlier: [VirtualServiceUnreachableRule, VirtualServiceIneffectiveMatch], scope: 'line' },
   { later: NoSecretAvailable, earlier: [ReferencedResourceNotFound, CredentialMissing], scope: 'line' },
   { later: JwtClaimMatch, earlier: [JwtClaimBasedRoutingWithoutRequestAuthN], scope: 'object' },
 ];

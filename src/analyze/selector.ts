@@ -5,6 +5,7 @@ import { compareText } from '../config/text-order.js';
 import type { WrittenObject } from '../config/written-object.js';
 import type { AnalysisContext } from './analyzer.js';
 import { Field } from './field.js';
+import { perObject } from './per-object.js';
 
 /** `k1=v1,k2=v2` by key, '' for no label; Kubernetes' `labels.Selector.String()`. */
 export function printSelector(labels: Labels): string {
@@ -14,14 +15,15 @@ export function printSelector(labels: Labels): string {
     .join(',');
 }
 
-export function labelsOf(object: WrittenObject): Labels {
-  return Field.of(object).get('metadata', 'labels').labels();
-}
+/** `metadata.labels`. */
+export const labelsOf: (object: WrittenObject) => Labels = perObject((object) =>
+  Field.of(object).get('metadata', 'labels').labels(),
+);
 
 /** The label selector of a Gateway. */
-export function gatewaySelector(gateway: WrittenObject): Labels {
-  return Field.of(gateway).get('spec', 'selector').labels();
-}
+export const gatewaySelector: (gateway: WrittenObject) => Labels = perObject((gateway) =>
+  Field.of(gateway).get('spec', 'selector').labels(),
+);
 
 /** Pods of any namespace that carry all of these labels; an empty selector picks every Pod. */
 export function selectPods(context: AnalysisContext, selector: Labels): readonly WrittenObject[] {

@@ -287,31 +287,41 @@ function percent(written: string): number {
 
 /** Until the first signal. Mistakes are said, and the next change is waited for. */
 async function watch(paths: readonly string[], once: () => Promise<number>): Promise<number> {
-  const run = async (): Promise<void> => {
+  let stop = (): void => {};
+  const stopped = new Promise<'stopped'>((resolve) => {
+    stop = () => resolve('stopped');
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  for (;;) {
+    // Read before the run: what changes while it runs is a change. A contract may name other configuration now.
+    const files = await watchedFiles(paths);
+    const loaded = await readSources(files).catch(() => []);
     try {
       await once();
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       process.stderr.write(`postern: ${error.message}\n`);
     }
+    let notice = (): void => {};
+    const changed = new Promise<'changed'>((resolve) => {
+      notice = () => resolve('changed');
+    });
+    const watching = watchSources(files, loaded, () => notice());
     process.stderr.write('waiting for changes\n');
-  };
-  await run();
+    const what = await Promise.race([changed, stopped]);
+    await watching.close();
+    if (what === 'stopped') return INTERRUPTED;
+  }
+}
+
+/** Contracts and the configuration that they name. */
+async function watchedFiles(paths: readonly string[]): Promise<readonly string[]> {
   const contracts = await findContracts(paths.length === 0 ? ['.'] : paths);
-  const config = await Promise.all(
-    contracts.map((file) =>
-      readContract(file).then(
-        (contract) => contract.config,
-        () => [],
-      ),
+  const config = contracts.map((file) =>
+    readContract(file).then(
+      (contract) => contract.config,
+      () => [],
     ),
   );
-  const files = [...contracts, ...config.flat()];
-  const watching = watchSources(files, await readSources(files).catch(() => []), run);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
-  await watching.close();
-  return INTERRUPTED;
+  return [...contracts, ...(await Promise.all(config)).flat()];
 }

@@ -69,3 +69,9 @@ export function extendStore(store: Store, extra: readonly Resource[]): Store {
   const all: Resource[] = KINDS.flatMap((kind) => store.all(kind) as readonly Resource[]);
   return createStore([...all, ...extra], store.mesh);
 }
+
+/** A new store with those resources of `store` that `keep` picks. */
+export function filterStore(store: Store, keep: (resource: Resource) => boolean): Store {
+  const all: Resource[] = KINDS.flatMap((kind) => store.all(kind) as readonly Resource[]);
+  return createStore(all.filter(keep), store.mesh);
+}

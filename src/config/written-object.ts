@@ -22,6 +22,8 @@ export class WrittenObject {
   readonly file: SourceFile;
   /** What loading said of it; an error means that it is not in the store. */
   readonly diagnostics: readonly Diagnostic[];
+  /** 'Gateway/shop/public', the form in which diagnostics name an object. */
+  readonly resource: string;
 
   constructor(
     written: { readonly kind: string; readonly group: string; readonly root: YamlNode; readonly file: SourceFile },
@@ -36,11 +38,7 @@ export class WrittenObject {
     this.root = written.root;
     this.file = written.file;
     this.diagnostics = diagnostics;
-  }
-
-  /** 'Gateway/shop/public', the form in which diagnostics name an object. */
-  get resource(): string {
-    return this.namespace === '' ? `${this.kind}/${this.name}` : `${this.kind}/${this.namespace}/${this.name}`;
+    this.resource = this.namespace === '' ? `${this.kind}/${this.name}` : `${this.kind}/${this.namespace}/${this.name}`;
   }
 
   origin(span: Span): Origin {

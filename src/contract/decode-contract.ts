@@ -15,9 +15,10 @@ import {
   YamlSyntax,
 } from '../diagnostics/catalogue.js';
 import { type Diagnostic, hasErrors } from '../diagnostics/diagnostic.js';
+import { planFetch } from '../gateway/client/fetch.js';
 import { parseUpstreamEntry } from '../gateway/upstream-mapping.js';
 import type { StubAnswer } from '../stub/responding-stub.js';
-import type { ClientSpec, Contract, GatewaySpec, TestCase, UpstreamSpec } from './contract.js';
+import type { ClientSpec, Contract, GatewaySpec, Step, TestCase, UpstreamSpec } from './contract.js';
 import { CONTRACT_SHAPE } from './contract-shape.js';
 import { decodeExpectation, isTrue, numberOf, scalarText, under } from './decode-expectation.js';
 import { decodeSteps } from './decode-request.js';
@@ -211,6 +212,7 @@ class ContractDecoder {
         }
         return decodeSteps(item, expectation, reader, shared).map(({ step }) => step);
       });
+      if (shared) this.checkShared(steps);
       return [{ name, ...common, shared, steps }];
     }
     const expectation = decodeExpectation(expect, reader);
@@ -223,6 +225,30 @@ class ContractDecoder {
       shared,
       steps: [step],
     }));
+  }
+
+  /** What belongs to a connection is said by the request that opens it. */
+  private checkShared(steps: readonly Step[]): void {
+    const [first, ...rest] = steps;
+    if (first === undefined) return;
+    const opened = planFetch(first.url, first.options).target;
+    for (const step of rest) {
+      const { target } = planFetch(step.url, step.options);
+      const { sni, tlsVersion } = step.options;
+      const differs =
+        target.port !== opened.port || (target.tls === undefined) !== (opened.tls === undefined)
+          ? 'scheme and port'
+          : step.client !== undefined && step.client !== first.client
+            ? '`client`'
+            : sni !== undefined && sni !== opened.tls?.serverName
+              ? '`sni`'
+              : tlsVersion !== undefined && tlsVersion !== opened.tls?.version
+                ? '`version`'
+                : undefined;
+      if (differs === undefined) continue;
+      const message = `${differs} of a shared connection are those of its first request`;
+      this.reader.diagnostics.push({ code: ContractOptions.code, severity: 'error', message, origin: step.origin });
+    }
   }
 
   private checkClients(clients: readonly ClientSpec[], tests: readonly TestCase[]): void {

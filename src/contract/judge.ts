@@ -70,7 +70,7 @@ export function judgeWeights(split: Split, decision: Decision, nameOf: SplitName
     const expected = split.weights[name] ?? 0;
     const found = actual.get(name) ?? 0;
     // Whole numbers, so that no rounding has a say.
-    if (expected * total === found * wanted && (wanted > 0 || found === 0)) continue;
+    if (total > 0 && wanted > 0 && expected * total === found * wanted) continue;
     failures.push({
       path: `split.${name}`,
       expected: shares(expected, wanted),

@@ -104,7 +104,8 @@ export class TestRunner {
         judgement = { failures: [], unjudged, judged: 0 };
       }
       const { split } = step.expect;
-      const wrong = split === undefined ? [] : judgeWeights(split, decided.decision, subsetOrName);
+      const wrong =
+        split === undefined ? [] : judgeWeights(split, decided.decision, (cluster) => this.splitName(cluster));
       judged += judgement.judged + (split === undefined ? 0 : 1);
       results.push(
         this.withTrail(step, decided.call, {
@@ -117,6 +118,11 @@ export class TestRunner {
       );
     }
     return { steps: results, judged };
+  }
+
+  /** A cluster that is not there answers 503, whatever its subset is called. */
+  private splitName(cluster: string): string {
+    return this.gateway.index.clusters.has(cluster) ? subsetOrName(cluster) : `${cluster} (no such cluster)`;
   }
 
   private async runShared(steps: readonly Step[]): Promise<TestRun> {
@@ -264,9 +270,9 @@ function addWhy(failures: readonly Failure[], reply: Reply): readonly Failure[] 
 }
 
 function describe(step: Step, decision: Decision): Pick<StepResult, 'request' | 'decision'> {
-  const { request } = planFetch(step.url, step.options);
+  const { method, body = '' } = step.options;
   const client = step.client === undefined ? '' : ` as ${step.client}`;
-  return { request: `${request.method} ${step.url}${client}`, decision };
+  return { request: `${method ?? (body.length > 0 ? 'POST' : 'GET')} ${step.url}${client}`, decision };
 }
 
 function outcomeOf(decision: Decision): Pick<StepResult, 'status' | 'error' | 'flags' | 'details'> {

@@ -22,7 +22,7 @@ t.test('the printed commands meet what the rules ask for, whatever the host look
         listen(9000, 'e', 'TCP }, hosts: ["*"]'),
       ].join(''),
     ),
-    `${route(undefined, 'match: [{ uri: { regex: "/x+" } }]\n    ').replace(
+    `${route(undefined, 'match: [{ uri: { regex: "/\\\\p{L}+" } }]\n    ').replace(
       'shop.example.com',
       '"*"',
     )}  - match: [{ method: { exact: POST }, headers: { x-tier: { prefix: gold } }, queryParams: { v: { exact: "1" } }, uri: { prefix: /api } }]

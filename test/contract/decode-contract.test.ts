@@ -126,6 +126,11 @@ const MISTAKES: readonly {
     want: [/^7:5 PST1004 .*requests\[0\]\.expect is missing/],
     schema: 'refuses',
   },
+  {
+    text: `${HEAD}tests:\n- name: a\n  connection: shared\n  requests:\n  - { url: https://a.test/, expect: { status: 200 } }\n  - { url: http://a.test/, expect: { status: 200 } }\n  - { url: https://b.test/, sni: b.test, expect: { status: 200 } }\n`,
+    want: [/^8:12 PST1008 scheme and port of a shared connection/, /^9:12 PST1008 `sni`/],
+    schema: 'blind',
+  },
   { text: `${HEAD}gateway: { allowUnemulated: 3 }\ntests:\n${TEST}`, want: [/^3:29 PST1003/], schema: 'refuses' },
 ];
 

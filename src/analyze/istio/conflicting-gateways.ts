@@ -121,6 +121,7 @@ function conflictsIn(group: Group, gateway: WrittenObject, server: Field): reado
     for (const known of index.get(host) ?? [])
       if (known.gateway !== gateway && known.binds.get(host) === bind) found.add(known.gateway);
   }
+  if (found.size === 0) return [];
   return [...group.byGateway.keys()].filter((other) => found.has(other)).map(fullName);
 }
 

@@ -1,7 +1,10 @@
 // Fields that will go. Spec validation.md §11 IST0002. Istio: deprecation/deprecation.go.
+
+import type { WrittenObject } from '../../config/written-object.js';
 import { Deprecated } from '../../diagnostics/catalogue.js';
 import type { Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 
 export const deprecations: Analyzer = {
   name: 'deprecation.DeprecationAnalyzer',
@@ -10,12 +13,8 @@ export const deprecations: Analyzer = {
   messages: [Deprecated],
   analyze(context) {
     for (const virtualService of context.all('VirtualService')) {
-      for (const rule of Field.of(virtualService).get('spec', 'http').items()) {
-        const percent = rule.get('fault', 'delay', 'percent');
-        if (percent.number() <= 0) continue;
-        const detail = 'HTTPRoute.fault.delay.percent is deprecated; use HTTPRoute.fault.delay.percentage';
-        context.report(Deprecated, percent, { detail });
-      }
+      const detail = 'HTTPRoute.fault.delay.percent is deprecated; use HTTPRoute.fault.delay.percentage';
+      for (const percent of deprecatedPercents(virtualService)) context.report(Deprecated, percent, { detail });
     }
     for (const sidecar of context.all('Sidecar')) {
       const proxy = Field.of(sidecar).get('spec', 'outboundTrafficPolicy', 'egressProxy');
@@ -23,3 +22,11 @@ export const deprecations: Analyzer = {
     }
   },
 };
+
+const deprecatedPercents: (virtualService: WrittenObject) => readonly Field[] = perObject((virtualService) =>
+  Field.of(virtualService)
+    .get('spec', 'http')
+    .items()
+    .map((rule) => rule.get('fault', 'delay', 'percent'))
+    .filter((percent) => percent.number() > 0),
+);

@@ -10,6 +10,7 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer, FindingDetails } from '../analyzer.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 import { fullName } from '../selector.js';
 import { type AnalyzedService, serviceLookup } from './destination-lookup.js';
 import { type AnalyzedDestination, mirrorDestinations, routeDestinations } from './virtual-service-destinations.js';
@@ -23,7 +24,7 @@ export const destinationHosts: Analyzer = {
     const findService = serviceLookup(context);
     const routedBySubset = subsetRoutes(context);
     for (const virtualService of context.all('VirtualService')) {
-      const exportTo = Field.of(virtualService).get('spec', 'exportTo').texts();
+      const exportTo = exportToOf(virtualService);
       for (const found of [...routeDestinations(virtualService), ...mirrorDestinations(virtualService)]) {
         const service = findService(virtualService.namespace, exportTo, found.host);
         if (service === undefined) reportMissing(context, found);
@@ -73,9 +74,7 @@ function printed({ printed }: AnalyzedDestination): FindingDetails {
 function subsetRoutes(context: AnalysisContext): ReadonlyMap<string, ReadonlySet<WrittenObject>> {
   const routes = new Map<string, Set<WrittenObject>>();
   for (const virtualService of context.all('VirtualService')) {
-    const hosts = new Set(Field.of(virtualService).get('spec', 'hosts').texts());
-    for (const { host, subset } of httpDestinations(virtualService)) {
-      if (subset === '' || !hosts.has(host)) continue;
+    for (const host of ownSubsetHosts(virtualService)) {
       const known = routes.get(host);
       if (known === undefined) routes.set(host, new Set([virtualService]));
       else known.add(virtualService);
@@ -89,7 +88,7 @@ function checkSubsets(
   virtualService: WrittenObject,
   routes: ReadonlyMap<string, ReadonlySet<WrittenObject>>,
 ): void {
-  if (Field.of(virtualService).get('spec', 'gateways').items().length === 0) return;
+  if (routes.size === 0 || Field.of(virtualService).get('spec', 'gateways').items().length === 0) return;
   for (const { host, subset, destination } of httpDestinations(virtualService)) {
     if (subset !== '') continue;
     for (const other of routes.get(host) ?? []) {
@@ -101,15 +100,31 @@ function checkSubsets(
   }
 }
 
-function httpDestinations(
-  virtualService: WrittenObject,
-): readonly { readonly destination: Field; readonly host: string; readonly subset: string }[] {
-  return Field.of(virtualService)
+/** Hosts of the VirtualService that it routes to a subset. */
+const ownSubsetHosts: (virtualService: WrittenObject) => readonly string[] = perObject((virtualService) => {
+  const hosts = new Set(Field.of(virtualService).get('spec', 'hosts').texts());
+  return httpDestinations(virtualService)
+    .filter(({ host, subset }) => subset !== '' && hosts.has(host))
+    .map(({ host }) => host);
+});
+
+const exportToOf: (virtualService: WrittenObject) => readonly string[] = perObject((virtualService) =>
+  Field.of(virtualService).get('spec', 'exportTo').texts(),
+);
+
+interface HttpDestination {
+  readonly destination: Field;
+  readonly host: string;
+  readonly subset: string;
+}
+
+const httpDestinations: (virtualService: WrittenObject) => readonly HttpDestination[] = perObject((virtualService) =>
+  Field.of(virtualService)
     .get('spec', 'http')
     .items()
     .flatMap((rule) => rule.get('route').items())
     .map((route) => {
       const destination = route.get('destination');
       return { destination, host: destination.get('host').text(), subset: destination.get('subset').text() };
-    });
-}
+    }),
+);

@@ -5,6 +5,7 @@ import type { WrittenObject } from '../../config/written-object.js';
 import { JwtClaimBasedRoutingWithoutRequestAuthN } from '../../diagnostics/catalogue.js';
 import type { Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 import { fullName, gatewaySelector, labelsOf, resolveName, selectPods } from '../selector.js';
 
 const CLAIM = '@request.auth.claims';
@@ -43,7 +44,14 @@ export const jwtClaims: Analyzer = {
   },
 };
 
-function firstClaim(virtualService: WrittenObject): { readonly key: string; readonly at: Field } | undefined {
+interface Claim {
+  readonly key: string;
+  readonly at: Field;
+}
+
+const firstClaim: (virtualService: WrittenObject) => Claim | undefined = perObject(readFirstClaim);
+
+function readFirstClaim(virtualService: WrittenObject): Claim | undefined {
   for (const rule of Field.of(virtualService).get('spec', 'http').items()) {
     for (const match of rule.get('match').items()) {
       for (const section of ['headers', 'withoutHeaders']) {

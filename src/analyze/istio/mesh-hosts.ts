@@ -5,6 +5,7 @@ import type { WrittenObject } from '../../config/written-object.js';
 import { ConflictingMeshGatewayVirtualServiceHosts } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 import { fullName } from '../selector.js';
 import { expandHost, exportScopes } from './destination-lookup.js';
 
@@ -48,12 +49,16 @@ export const meshHosts: Analyzer = {
   },
 };
 
+const isInMesh: (virtualService: WrittenObject) => boolean = perObject((virtualService) => {
+  const gateways = Field.of(virtualService).get('spec', 'gateways').texts();
+  return gateways.length === 0 || gateways.includes('mesh');
+});
+
 function scopedHosts(context: AnalysisContext): ReadonlyMap<string, ScopedHost> {
   const scoped = new Map<string, ScopedHost>();
   for (const virtualService of context.all('VirtualService')) {
+    if (!isInMesh(virtualService)) continue;
     const spec = Field.of(virtualService).get('spec');
-    const gateways = spec.get('gateways').texts();
-    if (gateways.length > 0 && !gateways.includes('mesh')) continue;
     for (const scope of exportScopes(spec.get('exportTo').texts(), virtualService.namespace)) {
       for (const written of spec.get('hosts').texts()) {
         const host = expandHost(virtualService.namespace, written);

@@ -12,6 +12,7 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { AnalysisContext, AnalyzedKind, Analyzer } from '../analyzer.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 
 const KINDS: readonly AnalyzedKind[] = [
   'Gateway',
@@ -21,16 +22,16 @@ const KINDS: readonly AnalyzedKind[] = [
   'WorkloadEntry',
   'Sidecar',
   'PeerAuthentication',
+  'EnvoyFilter',
 ];
 
 export const schemaValidation: Analyzer = {
   name: 'schema.ValidationAnalyzer',
   description: 'Runs schema validation as an analyzer',
-  inputs: [...KINDS, 'EnvoyFilter'],
+  inputs: KINDS,
   messages: [SchemaValidationError, SchemaWarning, VirtualServiceUnreachableRule, VirtualServiceIneffectiveMatch],
   analyze(context) {
     for (const kind of KINDS) for (const object of context.all(kind)) if (isJudgedAgain(object)) judge(context, object);
-    for (const filter of context.all('EnvoyFilter')) warnOfFilter(context, filter);
   },
 };
 
@@ -41,12 +42,10 @@ export function isSaidAgain(code: string, object: WrittenObject | undefined): bo
   return object !== undefined && OWN_CODES.has(code) && isJudgedAgain(object) && judgement(object).length > 0;
 }
 
-function isJudgedAgain(object: WrittenObject): boolean {
-  const isRefusedEarlier = object.diagnostics.some(({ refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema');
-  return (
-    isRefusedEarlier || entryOf(entryOf(object.root, 'metadata')?.value ?? object.root, 'annotations') !== undefined
-  );
-}
+const isJudgedAgain: (object: WrittenObject) => boolean = perObject(({ diagnostics, root }) => {
+  if (diagnostics.some(({ refusedBy }) => refusedBy === 'strict' || refusedBy === 'schema')) return true;
+  return entryOf(entryOf(root, 'metadata')?.value ?? root, 'annotations') !== undefined;
+});
 
 function judge(context: AnalysisContext, object: WrittenObject): void {
   const { refusedBy } = object.diagnostics.find((diagnostic) => diagnostic.refusedBy === 'webhook') ?? {};
@@ -62,31 +61,19 @@ type Judgement = readonly {
   readonly parameters: Readonly<Record<string, string>>;
 }[];
 
-const judgements = new WeakMap<WrittenObject, Judgement>();
-
-function judgement(object: WrittenObject): Judgement {
-  const known = judgements.get(object);
-  if (known !== undefined) return known;
-  const answer = askWebhook(object.group, object.kind, withoutAnnotations(object.root), object.namespace);
-  const found: Judgement =
-    answer === undefined || answer.errorsFrom === 'decoding'
-      ? []
-      : [
-          ...answer.errors.map(({ text, span }) => ({
-            type: SchemaValidationError,
-            span,
-            parameters: { error: text },
-          })),
-          ...answer.warnings.map(({ text, span, unused }) => {
-            if (unused === undefined) return { type: SchemaWarning, span, parameters: { warning: text } };
-            const { kind, ...parameters } = unused;
-            const type = kind === 'rule' ? VirtualServiceUnreachableRule : VirtualServiceIneffectiveMatch;
-            return { type, span, parameters };
-          }),
-        ];
-  judgements.set(object, found);
-  return found;
-}
+const judgement: (object: WrittenObject) => Judgement = perObject(({ group, kind, root, namespace }) => {
+  const answer = askWebhook(group, kind, withoutAnnotations(root), namespace);
+  if (answer === undefined || answer.errorsFrom === 'decoding') return [];
+  return [
+    ...answer.errors.map(({ text, span }) => ({ type: SchemaValidationError, span, parameters: { error: text } })),
+    ...answer.warnings.map(({ text, span, unused }) => {
+      if (unused === undefined) return { type: SchemaWarning, span, parameters: { warning: text } };
+      const { kind: what, ...parameters } = unused;
+      const type = what === 'rule' ? VirtualServiceUnreachableRule : VirtualServiceIneffectiveMatch;
+      return { type, span, parameters };
+    }),
+  ];
+});
 
 function withoutAnnotations(root: YamlNode): YamlNode {
   if (root.kind !== 'map') return root;
@@ -101,21 +88,4 @@ function withoutAnnotations(root: YamlNode): YamlNode {
         : entry,
     ),
   };
-}
-
-const EXPOSED =
-  'EnvoyFilter exposes internal implementation details that may change at any time. Prefer other APIs if possible, and exercise extreme caution, especially around upgrades.';
-const TYPED: ReadonlySet<string> = new Set(['HTTP_FILTER', 'NETWORK_FILTER', 'LISTENER_FILTER']);
-
-/** What the webhook always says of EnvoyFilters, and of filters that are named without their type. */
-function warnOfFilter(context: AnalysisContext, filter: WrittenObject): void {
-  context.report(SchemaWarning, Field.of(filter).get('kind'), { warning: EXPOSED });
-  for (const patch of Field.of(filter).get('spec', 'configPatches').items()) {
-    const value = patch.get('patch', 'value');
-    const name = value.get('name');
-    if (!TYPED.has(patch.get('applyTo').text()) || name.text() === '') continue;
-    if (['typedConfig', 'configDiscovery'].some((field) => value.get(field).isWritten)) continue;
-    const warning = `using deprecated types by name without typed_config; ${name.text()}`;
-    context.report(SchemaWarning, name, { warning });
-  }
 }

@@ -42,14 +42,13 @@ function checkDefaults(context: AnalysisContext): void {
 
 function checkSelectors(context: AnalysisContext): void {
   const byPod = new Map<WrittenObject, WrittenObject[]>();
+  const allPods = context.all('Pod');
   for (const sidecar of context.all('Sidecar')) {
     const at = Field.of(sidecar).get('spec', 'workloadSelector', 'labels');
     const selector = at.labels();
     const first = Object.keys(selector).sort()[0];
     if (first === undefined) continue;
-    const pods = context
-      .all('Pod')
-      .filter((pod) => pod.namespace === sidecar.namespace && labelsMatch(selector, labelsOf(pod)));
+    const pods = allPods.filter((pod) => pod.namespace === sidecar.namespace && labelsMatch(selector, labelsOf(pod)));
     for (const pod of pods) {
       const list = byPod.get(pod);
       if (list === undefined) byPod.set(pod, [sidecar]);

@@ -1,6 +1,7 @@
 // Destinations of a VirtualService in the order in which the analyzers look at them: tcp, tls, http, then mirrors.
 import type { WrittenObject } from '../../config/written-object.js';
 import { Field } from '../field.js';
+import { perObject } from '../per-object.js';
 
 /** One destination with its place. */
 export interface AnalyzedDestination {
@@ -13,7 +14,14 @@ export interface AnalyzedDestination {
 }
 
 /** Destinations of routes. */
-export function routeDestinations(virtualService: WrittenObject): readonly AnalyzedDestination[] {
+export const routeDestinations: (virtualService: WrittenObject) => readonly AnalyzedDestination[] =
+  perObject(readRoutes);
+
+/** Destinations of `mirror` and `mirrors`. */
+export const mirrorDestinations: (virtualService: WrittenObject) => readonly AnalyzedDestination[] =
+  perObject(readMirrors);
+
+function readRoutes(virtualService: WrittenObject): readonly AnalyzedDestination[] {
   const spec = Field.of(virtualService).get('spec');
   return ['tcp', 'tls', 'http'].flatMap((section) =>
     spec
@@ -24,8 +32,7 @@ export function routeDestinations(virtualService: WrittenObject): readonly Analy
   );
 }
 
-/** Destinations of `mirror` and `mirrors`. */
-export function mirrorDestinations(virtualService: WrittenObject): readonly AnalyzedDestination[] {
+function readMirrors(virtualService: WrittenObject): readonly AnalyzedDestination[] {
   const found: AnalyzedDestination[] = [];
   for (const rule of Field.of(virtualService).get('spec', 'http').items()) {
     const mirror = rule.get('mirror');

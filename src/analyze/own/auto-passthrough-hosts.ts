@@ -5,11 +5,11 @@ import { parseNamespacedHost, subsetOf } from '../../config/model/host-name.js';
 import { labelsMatch } from '../../config/model/labels.js';
 import { AutoPassthroughWithoutEndpoint, AutoPassthroughWithoutService } from '../../diagnostics/catalogue.js';
 import type { PushContext, Service } from '../../registry/push-context.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import { Field } from '../field.js';
 import { gatewaySelector } from '../selector.js';
 
-export const autoPassthroughHosts: Analyzer = {
+export const autoPassthroughHosts: GatewayAnalyzer = {
   name: 'postern.autoPassthroughHosts',
   description: 'Finds hosts of AUTO_PASSTHROUGH servers that no endpoint can serve',
   inputs: ['Gateway'],
@@ -26,7 +26,7 @@ export const autoPassthroughHosts: Analyzer = {
   },
 };
 
-function checkHost(context: AnalysisContext, at: Field): void {
+function checkHost(context: GatewayAnalysisContext, at: Field): void {
   const { push } = context.gateway;
   const { host } = parseNamespacedHost(at.text());
   const services = push.services.filter((service) => !service.meshExternal && subsetOf(service.hostname, host));

@@ -10,7 +10,7 @@ import {
   CertificateSelfSigned,
   ClientCaMissing,
 } from '../../diagnostics/catalogue.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import type { Field } from '../field.js';
 import { coversHost, keyFits, namesOf, parseChain } from './pem-chain.js';
 import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chains.js';
@@ -18,7 +18,7 @@ import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chai
 const DAY = 86_400_000;
 const SOON = 14 * DAY;
 
-export const certificates: Analyzer = {
+export const certificates: GatewayAnalyzer = {
   name: 'postern.certificates',
   description: 'Checks names, dates, keys and chains of server certificates, and the CA for client certificates',
   inputs: ['Gateway'],
@@ -42,17 +42,17 @@ export const certificates: Analyzer = {
         if (certificate !== undefined) served.push(certificate);
       }
       checkNames(context, chain, served, at);
-      checkClientCa(context, chain);
+      checkClientCa(context, chain, at);
     }
   },
 };
 
-function checkCertificate(context: AnalysisContext, sdsName: string, at: Field): X509Certificate | undefined {
+function checkCertificate(context: GatewayAnalysisContext, sdsName: string, at: Field): X509Certificate | undefined {
   const material = context.gateway.push.credential(sdsName);
   if (material.kind !== 'certificate') return undefined;
   const chain = parseChain(material.certificateChain);
-  const leaf = chain?.[0];
-  if (chain === undefined || leaf === undefined) return undefined;
+  const [leaf] = chain;
+  if (leaf === undefined) return undefined;
   const credential = shownName(sdsName);
   if (!keyFits(leaf, material.privateKey)) context.report(CertificateKeyMismatch, at, { credential });
   checkDates(context, leaf, credential, at);
@@ -72,7 +72,7 @@ function checkCertificate(context: AnalysisContext, sdsName: string, at: Field):
   return leaf;
 }
 
-function checkDates(context: AnalysisContext, leaf: X509Certificate, credential: string, at: Field): void {
+function checkDates(context: GatewayAnalysisContext, leaf: X509Certificate, credential: string, at: Field): void {
   const from = Date.parse(leaf.validFrom);
   const to = Date.parse(leaf.validTo);
   const { now } = context;
@@ -82,7 +82,12 @@ function checkDates(context: AnalysisContext, leaf: X509Certificate, credential:
     context.report(CertificateEndsSoon, at, { credential, date: day(to), days: Math.floor((to - now) / DAY) });
 }
 
-function checkNames(context: AnalysisContext, chain: TlsChain, served: readonly X509Certificate[], at: Field): void {
+function checkNames(
+  context: GatewayAnalysisContext,
+  chain: TlsChain,
+  served: readonly X509Certificate[],
+  at: Field,
+): void {
   // With several certificates (RSA and ECDSA) each client gets one of them: all have to fit.
   for (const [index, certificate] of served.entries()) {
     const uncovered = chain.serverNames.filter((host) => host !== '*' && !coversHost(certificate, host));
@@ -95,12 +100,12 @@ function checkNames(context: AnalysisContext, chain: TlsChain, served: readonly 
   }
 }
 
-function checkClientCa(context: AnalysisContext, chain: TlsChain): void {
+function checkClientCa(context: GatewayAnalysisContext, chain: TlsChain, at: Field): void {
   if (chain.clientCa === undefined || chain.clientCa === 'ROOTCA') return;
   const material = context.gateway.push.credential(chain.clientCa);
   if (material.kind !== 'missing') return;
-  const mode = chain.server.get('tls', 'mode');
-  context.report(ClientCaMissing, mode, { mode: mode.text(), reason: material.reason });
+  const mode = chain.server.get('tls', 'mode').text();
+  context.report(ClientCaMissing, at, { mode, reason: material.reason });
 }
 
 function oneLine(name: string): string {

@@ -1,10 +1,10 @@
 // Certificates that cover hosts of another server on the same port: HTTP/2 clients reuse the connection, and the route
 // table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
-// route tables. Spec gateway.md §9.
+// route tables. Spec gateway.md §14.1.
 import type { X509Certificate } from 'node:crypto';
 import { ConnectionReuse } from '../../diagnostics/catalogue.js';
 import { VirtualHostIndex } from '../../match/virtual-host-index.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import { fullName } from '../selector.js';
 import { coversHost, namesOf, parseChain } from './pem-chain.js';
 import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chains.js';
@@ -14,7 +14,7 @@ interface Candidate extends TlsChain {
   readonly routeTable: string;
 }
 
-export const connectionReuse: Analyzer = {
+export const connectionReuse: GatewayAnalyzer = {
   name: 'postern.connectionReuse',
   description: 'Finds certificates that cover hosts of another server, which breaks reused HTTP/2 connections',
   inputs: ['Gateway'],
@@ -33,17 +33,17 @@ export const connectionReuse: Analyzer = {
 };
 
 /** Chains that serve HTTP/2 with a certificate that can be read. */
-function toCandidate(context: AnalysisContext, chain: TlsChain): Candidate | undefined {
+function toCandidate(context: GatewayAnalysisContext, chain: TlsChain): Candidate | undefined {
   const { routeTable } = chain;
   const name = chain.certificates[0];
   const protocols = chain.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
   if (routeTable === undefined || name === undefined || !protocols.includes('h2')) return undefined;
   const material = context.gateway.push.credential(name);
-  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)?.[0] : undefined;
+  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)[0] : undefined;
   return certificate === undefined ? undefined : { ...chain, certificate, routeTable };
 }
 
-function checkListener(context: AnalysisContext, candidates: readonly Candidate[]): void {
+function checkListener(context: GatewayAnalysisContext, candidates: readonly Candidate[]): void {
   const byHost = new Map<string, Candidate>();
   for (const candidate of candidates) for (const host of candidate.serverNames) byHost.set(host, candidate);
   const tables = new Map(context.gateway.snapshot.routes.map((table) => [table.name, table]));
@@ -82,7 +82,7 @@ function entryOf(byHost: ReadonlyMap<string, Candidate>, name: string): readonly
 
 function describeServer({ gateway, server }: Candidate): string {
   const port = server.get('port', 'name').text();
-  return `server ${port} of Gateway ${fullName(gateway)} (line ${gateway.origin(server.span).line})`;
+  return `server ${port} of Gateway ${fullName(gateway)}`;
 }
 
 function sampleOf(host: string): string {

@@ -1,9 +1,9 @@
 // Hosts that several VirtualServices share on one Gateway: their rules are one list, in an order that nobody wrote.
 import { VirtualServicesMerged } from '../../diagnostics/catalogue.js';
 import { type BoundVirtualService, virtualServicesForGateway } from '../../registry/virtual-services.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 
-export const mergedVirtualServices: Analyzer = {
+export const mergedVirtualServices: GatewayAnalyzer = {
   name: 'postern.mergedVirtualServices',
   description: 'Says in which order the rules of several VirtualServices for one host are tried',
   inputs: ['Gateway'],
@@ -17,7 +17,7 @@ export const mergedVirtualServices: Analyzer = {
   },
 };
 
-function reportShared(context: AnalysisContext, gateway: string, bound: readonly BoundVirtualService[]): void {
+function reportShared(context: GatewayAnalysisContext, gateway: string, bound: readonly BoundVirtualService[]): void {
   const byHost = new Map<string, Set<BoundVirtualService>>();
   for (const one of bound) {
     if (one.http.length === 0) continue;

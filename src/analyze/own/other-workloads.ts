@@ -3,11 +3,11 @@
 import { labelsMatch } from '../../config/model/labels.js';
 import type { WrittenObject } from '../../config/written-object.js';
 import { GatewayOfOtherWorkload, VirtualServiceOfOtherWorkload } from '../../diagnostics/catalogue.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import { Field } from '../field.js';
 import { fullName, gatewaySelector, printSelector, resolveName } from '../selector.js';
 
-export const otherWorkloads: Analyzer = {
+export const otherWorkloads: GatewayAnalyzer = {
   name: 'postern.otherWorkloads',
   description: 'Says which Gateways and VirtualServices are for other workloads than the emulated gateway',
   inputs: ['Gateway', 'VirtualService'],
@@ -29,7 +29,7 @@ export const otherWorkloads: Analyzer = {
   },
 };
 
-function checkVirtualServices(context: AnalysisContext, others: ReadonlySet<WrittenObject>): void {
+function checkVirtualServices(context: GatewayAnalysisContext, others: ReadonlySet<WrittenObject>): void {
   for (const virtualService of context.all('VirtualService')) {
     const written = Field.of(virtualService).get('spec', 'gateways');
     const names = written.texts().filter((name) => name !== 'mesh');

@@ -6,9 +6,9 @@ import { RouteShadowed } from '../../diagnostics/catalogue.js';
 import type { Origin } from '../../diagnostics/origin.js';
 import { RouteIndex } from '../../match/route-index.js';
 import type { HeaderMatcher, HeaderReader, Route, RouteMatch, StringMatcher, VirtualHost } from '../../xds/index.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 
-export const shadowedRoutes: Analyzer = {
+export const shadowedRoutes: GatewayAnalyzer = {
   name: 'postern.shadowedRoutes',
   description: 'Finds routes that can never match, and the route that takes their requests',
   inputs: [],
@@ -33,7 +33,7 @@ interface Verdict {
   readonly by: Origin | undefined;
 }
 
-function checkHost(context: AnalysisContext, virtualHost: VirtualHost, found: Map<string, Verdict>): void {
+function checkHost(context: GatewayAnalysisContext, virtualHost: VirtualHost, found: Map<string, Verdict>): void {
   const routes = virtualHost.routes ?? [];
   const index = new RouteIndex(routes);
   const { origins } = context.gateway;

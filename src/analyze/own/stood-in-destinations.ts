@@ -1,12 +1,12 @@
 // Services that routes lead to and that the files place nowhere: postern stands in for them.
 import { DestinationStoodIn } from '../../diagnostics/catalogue.js';
 import type { Origin } from '../../diagnostics/origin.js';
-import type { AnalysisContext, Analyzer } from '../analyzer.js';
+import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 
 /** 'outbound|80|v2|web.shop.svc.cluster.local' */
 const CLUSTER = /^outbound\|\d+\|[^|]*\|(.+)$/;
 
-export const stoodInDestinations: Analyzer = {
+export const stoodInDestinations: GatewayAnalyzer = {
   name: 'postern.stoodInDestinations',
   description: 'Names the destinations that an echo stub stands in for',
   inputs: [],
@@ -32,7 +32,7 @@ export const stoodInDestinations: Analyzer = {
 };
 
 /** Cluster → the first route that leads there. */
-function routedClusters(context: AnalysisContext): ReadonlyMap<string, Origin> {
+function routedClusters(context: GatewayAnalysisContext): ReadonlyMap<string, Origin> {
   const { snapshot, origins } = context.gateway;
   const routed = new Map<string, Origin>();
   for (const table of snapshot.routes) {

@@ -2,7 +2,7 @@
 import type { WrittenObject } from '../../config/written-object.js';
 import type { Origin } from '../../diagnostics/origin.js';
 import { type FilterChain, HTTP_CONNECTION_MANAGER } from '../../xds/index.js';
-import type { AnalysisContext } from '../analyzer.js';
+import type { GatewayAnalysisContext } from '../analyzer.js';
 import { Field } from '../field.js';
 
 /** One chain with a server certificate. */
@@ -20,7 +20,7 @@ export interface TlsChain {
 }
 
 /** All of them, once per context. */
-export function tlsChains(context: AnalysisContext): readonly TlsChain[] {
+export function tlsChains(context: GatewayAnalysisContext): readonly TlsChain[] {
   const known = chainsOf.get(context.gateway);
   if (known !== undefined) return known;
   const gateways = new Map(context.all('Gateway').map((gateway) => [gateway.resource, gateway]));

@@ -11,6 +11,7 @@ import type { ResponseFlag } from '../../xds/index.js';
 import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, StreamFailure } from '../codec/stream.js';
 import type { RunningSnapshot } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
+import { httpDate } from '../http-date.js';
 import type { Downstream, Forwarding } from '../router/exchange.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 import { bridgeGrpcWeb } from './grpc-web-bridge.js';
@@ -243,11 +244,9 @@ export class ActiveStream implements ServerStreamListener {
     }
     if (reply.flag !== undefined) info.setFlag(reply.flag);
     info.details = reply.details;
+    const leavesBody = this.isDecidedOnHead(reply) && decision.replyFacts.hasBody;
     const rendered = renderLocalReply(reply, {
-      facts: {
-        ...decision.replyFacts,
-        hasBody: !stream.requestComplete || (this.isDecidedOnHead(reply) && decision.replyFacts.hasBody),
-      },
+      facts: { ...decision.replyFacts, hasBody: !stream.requestComplete || leavesBody },
       date: this.date(),
       manager: this.connection.downstream.manager,
       close: this.mustClose(),
@@ -260,7 +259,8 @@ export class ActiveStream implements ServerStreamListener {
     info.status = rendered.status;
     info.responseHeaders = rendered.headers.raw;
     const { body } = rendered;
-    stream.respond({ status: rendered.status, headers: rendered.headers.raw }, body === undefined);
+    const head = { status: rendered.status, headers: rendered.headers.raw, lingers: leavesBody };
+    stream.respond(head, body === undefined);
     // What is left of the request is read and dropped.
     if (!stream.requestComplete) stream.body.resume();
     if (body === undefined) return;
@@ -309,7 +309,7 @@ export class ActiveStream implements ServerStreamListener {
   }
 
   private date(): string {
-    return new Date(this.connection.services.context.environment.now()).toUTCString();
+    return httpDate(this.connection.services.context.environment.now());
   }
 
   private state(responseCode: number): StreamState {
@@ -321,6 +321,7 @@ export class ActiveStream implements ServerStreamListener {
       upstreamHost: info.upstreamHost,
       attemptCount: info.attemptCount,
       bytesReceived: info.bytesReceived,
+      upstreamTransportFailure: info.upstreamTransportFailureReason,
     };
   }
 

@@ -18,6 +18,8 @@ export interface HttpServices {
   readonly decide: typeof decideRequest;
 }
 
+const BUSY = Number.POSITIVE_INFINITY;
+
 /** Made by `createHttpServer` for each accepted connection; `onGone` is called once when it is over. */
 export class HttpConnection implements ServerCodecListener {
   readonly services: HttpServices;
@@ -30,6 +32,8 @@ export class HttpConnection implements ServerCodecListener {
   private readonly streams = new Set<ActiveStream>();
   private codec: ServerCodec | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
+  /** Wall clock milliseconds since which there is no stream. */
+  private idleSince = BUSY;
   private requests = 0;
   private isGone = false;
 
@@ -59,11 +63,11 @@ export class HttpConnection implements ServerCodecListener {
   }
 
   onRequestBegun(): void {
-    this.idleTimer?.cancel();
+    this.idleSince = BUSY;
   }
 
   onStream(stream: ServerStream): void {
-    this.idleTimer?.cancel();
+    this.idleSince = BUSY;
     this.requests++;
     this.stats.requestStarted(stream.head.protocol === 'HTTP/2');
     const limit = this.downstream.manager.common_http_protocol_options?.max_requests_per_connection ?? 0;
@@ -130,9 +134,21 @@ export class HttpConnection implements ServerCodecListener {
 
   private armIdle(): void {
     if (this.idleTimeout === 0) return;
-    this.idleTimer?.cancel();
-    this.idleTimer = this.services.context.environment.setTimer(this.idleTimeout, () => {
-      if (this.codec === undefined) this.downstream.socket.destroy();
+    this.idleSince = this.services.context.environment.now();
+    if (this.idleTimer === undefined) this.startIdleTimer(this.idleTimeout);
+  }
+
+  /** One timer, which is not moved with each request: it looks how things are when it runs out. */
+  private startIdleTimer(milliseconds: number): void {
+    const { environment } = this.services.context;
+    this.idleTimer = environment.setTimer(milliseconds, () => {
+      this.idleTimer = undefined;
+      if (this.idleSince === BUSY) return;
+      const left = this.idleSince + this.idleTimeout - environment.now();
+      if (left > 0) this.startIdleTimer(Math.ceil(left));
+      else if (this.codec === undefined) this.downstream.socket.destroy();
+      else if (this.codec.protocol === 'http2')
+        this.codec.drain(); // announced, closed five seconds later (measured)
       else this.codec.close();
     });
   }

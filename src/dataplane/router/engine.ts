@@ -94,13 +94,35 @@ export class EngineResponse extends EventEmitter {
   writeHead(): void {}
 }
 
-/** The upstream side: what the engine writes to, and where it hears of the response ('response') or a failure ('error'). */
-export interface EngineUpstream extends EventEmitter {
-  /** Present and not connecting: the engine starts to pump at once; waiting for a connection is the router's. */
-  readonly socket: { readonly connecting: false };
+/** What the engine's upstream side writes to. */
+export interface EngineTarget {
   write(chunk: Buffer): boolean;
   end(): void;
   abort(): void;
+}
+
+/** The upstream side: emits 'response' or 'error' once, and 'drain'. */
+export class EngineUpstream extends EventEmitter {
+  /** Present and not connecting: the engine starts to pump at once; waiting for a connection is the router's. */
+  readonly socket = { connecting: false } as const;
+  private readonly target: EngineTarget;
+
+  constructor(target: EngineTarget) {
+    super();
+    this.target = target;
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.target.write(chunk);
+  }
+
+  end(): void {
+    this.target.end();
+  }
+
+  abort(): void {
+    this.target.abort();
+  }
 }
 
 /** The upstream's response head; its body flows past the engine. */

@@ -1,7 +1,6 @@
 // One forwarded request towards the upstream: attempts on hosts of one cluster, the body kept for retries, timers, and
-// what becomes of it when an attempt fails (spec dataplane.md §4.1, §5.5; virtualservice.md §10). The engine writes the
-// body into it and hears 'response' or 'error' once.
-import { EventEmitter } from 'node:events';
+// what becomes of it when an attempt fails (spec dataplane.md §4.1, §5.5; virtualservice.md §10). Whoever has the body
+// writes it in; the owner hears of one answer or one failure.
 import {
   type LocalReply,
   NO_HEALTHY_UPSTREAM,
@@ -23,7 +22,6 @@ import type {
   UpstreamStreamListener,
 } from '../upstream/http-stream.js';
 import { BodyBuffer, CONNECT_BUFFER, RETRY_BUFFER } from './body-buffer.js';
-import { type EngineUpstream, EngineUpstreamResponse } from './engine.js';
 import type { Downstream } from './exchange.js';
 import { RetryState } from './retry-state.js';
 import { UpstreamOutcome } from './upstream-outcome.js';
@@ -64,13 +62,26 @@ interface Attempt {
   timer: Timer | undefined;
 }
 
-/** The engine's upstream side. Emits 'response' or 'error' once for the engine; 'upstreamEnd' (trailers) and 'brokenOff' for the router. */
-export class UpstreamRequest extends EventEmitter implements EngineUpstream {
-  readonly socket = { connecting: false } as const;
-  /** Set before 'response'. */
+/** Who asked. One of the first two is called, once; one of the next two may follow the first. */
+export interface UpstreamRequestOwner {
+  /** `answer` is set. Its body follows when this returns, to the downstream directly. */
+  onAnswer(): void;
+  onFailed(error: RouterError): void;
+  onAnswerEnd(trailers: readonly string[]): void;
+  /** The answer broke off, and the downstream has been told. */
+  onBrokenOff(): void;
+  /** More of the body can be written. */
+  onDrain(): void;
+}
+
+/** One request to a cluster, until its answer is complete or nobody wants it any more. */
+export class UpstreamRequest {
+  /** Set before `onAnswer`. */
   answer: AnsweredHead | undefined = undefined;
   /** Wall clock milliseconds of the end of the request; undefined while it is incomplete. */
   completedAt: number | undefined = undefined;
+  /** Set before `start`. */
+  owner: UpstreamRequestOwner = NOBODY;
   private readonly environment: Environment;
   private readonly pools: HttpPools;
   private readonly cluster: UpstreamCluster;
@@ -90,7 +101,6 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
   private routeTimer: Timer | undefined = undefined;
 
   constructor(environment: Environment, pools: HttpPools, cluster: UpstreamCluster, downstream: Downstream) {
-    super();
     this.environment = environment;
     this.pools = pools;
     this.cluster = cluster;
@@ -99,7 +109,7 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
     this.outcome = new UpstreamOutcome(cluster, downstream.decision.replyFacts.isGrpc);
   }
 
-  /** Starts the first attempt, once the engine listens. */
+  /** Starts the first attempt; the owner may hear of its failure at once. */
   start(): void {
     if (this.over) return;
     const { facts, decision } = this.downstream;
@@ -140,7 +150,7 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
     this.armTimers();
   }
 
-  /** From the engine when the response is complete, or the client has gone. */
+  /** The response is complete, or the client has gone. */
   abort(): void {
     if (this.over) return;
     this.finish();
@@ -252,7 +262,7 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
       if (this.downstream.decision.upgrade === undefined) stream.end(this.downstream.trailers);
     } else if (more && this.wantsDrain) {
       this.wantsDrain = false;
-      this.emit('drain');
+      this.owner.onDrain();
     }
   }
 
@@ -281,14 +291,14 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
           return;
         }
         this.outcome.onEnd(attempt.host, trailers);
-        this.emit('upstreamEnd', trailers);
+        this.owner.onAnswerEnd(trailers);
       },
       onDrain: () => {
         if (!isCurrent()) return;
         if (this.tunnel !== undefined) this.tunnel.onDrain();
         if (!this.wantsDrain) return;
         this.wantsDrain = false;
-        this.emit('drain');
+        this.owner.onDrain();
       },
       onReset: (reason) => {
         if (!isCurrent()) return;
@@ -312,8 +322,8 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
     this.retry.disable();
     this.buffer.drop();
     this.answer = { status, headers, endStream };
-    // The engine asks its `onRes` within this call, so the client's head is out before the body flows.
-    this.emit('response', new EngineUpstreamResponse(() => this.abort()));
+    // The client's head is out before the body flows.
+    this.owner.onAnswer();
   }
 
   private onConnectFailure(attempt: Attempt, failure: ConnectFailure, attached: boolean): void {
@@ -385,13 +395,13 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
     if (this.over) return;
     this.finish();
     this.dropAttempt();
-    this.emit('error', new RouterError(reply));
+    this.owner.onFailed(new RouterError(reply));
   }
 
   private breakOff(flag: ResponseFlag, details: string): void {
     this.finish();
     this.dropAttempt();
-    this.emit('brokenOff');
+    this.owner.onBrokenOff();
     this.downstream.breakOff(flag, details);
   }
 
@@ -412,6 +422,14 @@ export class UpstreamRequest extends EventEmitter implements EngineUpstream {
     attempt.stream?.reset();
   }
 }
+
+const NOBODY: UpstreamRequestOwner = {
+  onAnswer: () => {},
+  onFailed: () => {},
+  onAnswerEnd: () => {},
+  onBrokenOff: () => {},
+  onDrain: () => {},
+};
 
 /** The client's own scheme if it is http or https in any case, else that of the transport (spec dataplane.md §3.6). */
 function schemeOf(sent: string | undefined, secure: boolean): string {

@@ -8,10 +8,15 @@ import type { PoolSettings } from './pool-settings.js';
 
 const OVERFLOW: ConnectFailure = { reason: 'overflow', transportFailure: '' };
 
+const BUSY = Number.POSITIVE_INFINITY;
+
 interface Entry {
   /** Holds a slot of max_connections; the first connection of a host exists without one if need be. */
   readonly counted: boolean;
+  /** Looks for idleness. */
   timer: Timer | undefined;
+  /** Wall clock milliseconds since which it carries nothing. */
+  idleSince: number;
   /** Until the connection has lived as long as it may. */
   lifetime: Timer | undefined;
   expired: boolean;
@@ -84,9 +89,20 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
       return;
     }
     this.idle.push(connection);
-    entry.timer?.cancel();
-    if (this.settings.idleTimeout > 0)
-      entry.timer = this.environment.setTimer(this.settings.idleTimeout, () => connection.close());
+    if (this.settings.idleTimeout === 0) return;
+    entry.idleSince = this.environment.now();
+    if (entry.timer === undefined) this.startIdleTimer(connection, entry, this.settings.idleTimeout);
+  }
+
+  /** One timer per connection, which is not moved with each request: it looks how things are when it runs out. */
+  private startIdleTimer(connection: Http1Connection, entry: Entry, milliseconds: number): void {
+    entry.timer = this.environment.setTimer(milliseconds, () => {
+      entry.timer = undefined;
+      if (entry.idleSince === BUSY) return;
+      const left = entry.idleSince + this.settings.idleTimeout - this.environment.now();
+      if (left > 0) this.startIdleTimer(connection, entry, Math.ceil(left));
+      else connection.close();
+    });
   }
 
   onClosed(connection: Http1Connection): void {
@@ -130,8 +146,7 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
 
   private attach(request: PendingRequest, connection: Http1Connection): void {
     const entry = this.connections.get(connection) as Entry;
-    entry.timer?.cancel();
-    entry.timer = undefined;
+    entry.idleSince = BUSY;
     if (!this.cluster.circuit.tryAcquire('request')) {
       request.fail(OVERFLOW, true);
       this.onIdle(connection);
@@ -184,7 +199,14 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
           return;
         }
         const connection = new Http1Connection(socket, info.localAddress, this);
-        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false, busy: false };
+        const entry: Entry = {
+          counted,
+          timer: undefined,
+          idleSince: BUSY,
+          lifetime: undefined,
+          expired: false,
+          busy: false,
+        };
         this.connections.set(connection, entry);
         this.limitLifetime(connection, entry);
         this.onIdle(connection);

@@ -1,4 +1,5 @@
 // `gateway.fetch`: options to a request, a connection of its own, the outcome.
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Observation } from '../observation.js';
 import { checkOptionNames, OptionError } from '../option-error.js';
@@ -15,8 +16,12 @@ export interface FetchOptions {
   /** A list sends the header several times; `host` replaces the authority of the URL. */
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string | Uint8Array;
-  /** PEM texts; default: no certificate is presented. */
-  readonly client?: ClientCertificate;
+  /** PEM texts, or paths of PEM files; default: no certificate is presented. */
+  readonly client?: {
+    /** The leaf first, then intermediates. */
+    readonly cert: string | Uint8Array;
+    readonly key: string | Uint8Array;
+  };
   /** Default: the host of the URL; '' = none is sent. */
   readonly sni?: string;
   /** Protocols to offer; [] = none. Default: `http/1.1`, or `h2` with `http2`. */
@@ -74,16 +79,14 @@ export function planFetch(
 ): { readonly target: SessionTarget; readonly request: SessionRequest } {
   checkOptionNames('fetch', options, OPTIONS);
   const parts = splitUrl(String(url));
-  const { client, timeout = DEFAULT_TIMEOUT, http2 = false, tlsVersion } = options;
+  const { timeout = DEFAULT_TIMEOUT, http2 = false, tlsVersion } = options;
   const port = options.port ?? parts.port;
   if (!Number.isInteger(port) || port < 1 || port > 65535) fail('port', `${String(port)} is no port`);
   if (!(timeout > 0)) fail('timeout', 'expected milliseconds above 0');
   if (tlsVersion !== undefined && !TLS_VERSIONS.includes(tlsVersion)) {
     fail('tlsVersion', `expected one of ${TLS_VERSIONS.join(', ')}`);
   }
-  if (client !== undefined && !(isPem(client.cert, 'CERTIFICATE') && isPem(client.key, 'PRIVATE KEY'))) {
-    fail('client', 'expected { cert, key } with PEM texts, not file names');
-  }
+  const client = options.client === undefined ? undefined : readClient(options.client);
   if (options.alpn !== undefined && !Array.isArray(options.alpn)) fail('alpn', 'expected a list');
   const isTls = parts.scheme === 'https' && options.plaintext !== true;
   const alpn = options.alpn ?? (http2 ? ['h2'] : ['http/1.1']);
@@ -168,8 +171,23 @@ function headerLines(headers: NonNullable<FetchOptions['headers']>): HeaderLines
   return lines;
 }
 
-function isPem(text: unknown, kind: string): boolean {
-  return typeof text === 'string' && text.includes('-----BEGIN ') && text.includes(`${kind}-----`);
+function readClient({ cert, key }: NonNullable<FetchOptions['client']>): ClientCertificate {
+  return { cert: readPem('client.cert', cert, 'CERTIFICATE'), key: readPem('client.key', key, 'PRIVATE KEY') };
+}
+
+function readPem(option: string, given: unknown, kind: string): string {
+  let text = given instanceof Uint8Array ? Buffer.from(given).toString('latin1') : given;
+  if (typeof text === 'string' && text !== '' && !text.includes('-----BEGIN ')) {
+    try {
+      text = readFileSync(text, 'latin1');
+    } catch (error) {
+      fail(option, error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (typeof text !== 'string' || !new RegExp(`-----BEGIN [A-Z ]*${kind}-----`).test(text)) {
+    fail(option, `expected the PEM text of a ${kind.toLowerCase()}, or the path of one`);
+  }
+  return text as string;
 }
 
 function fail(option: string, why: string): never {

@@ -91,7 +91,7 @@ t.test('a client that breaks HTTP/2 and leaves is noticed', async (t) => {
       },
     },
   });
-  // Nghttp2 gives these connections up without a word to anybody.
+  // Some with GOAWAY, some without a word.
   const breaches = [
     frame(0, 0, 7, Buffer.from('idle stream')),
     frame(6, 0, 0, Buffer.alloc(3)),
@@ -104,7 +104,9 @@ t.test('a client that breaks HTTP/2 and leaves is noticed', async (t) => {
     socket.write(Buffer.concat([PREFACE, breach, breach]));
     return socket;
   });
-  await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('data', resolve))));
+  await Promise.all(
+    sockets.map((socket) => new Promise((resolve) => socket.once('data', resolve).once('close', resolve))),
+  );
   for (const socket of sockets) socket.destroy();
   for (let i = 0; i < 300 && gateway.open.size > 0; i++) await wait(10);
   t.equal(gateway.open.size, 0, 'connections that are still open');
@@ -130,7 +132,7 @@ t.test('the body of an h2c upgrade, which Envoy ignores, is a body', async (t) =
     (text) => text.endsWith('ok'),
   );
   t.match(chunked, /^HTTP\/1\.1 200 /);
-  t.match(upstream.received.map(({ text }) => text).join(''), /3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n$/);
+  t.match(upstream.received.map(({ text }) => text).join(''), /(?:3\r\nhel\r\n2\r\nlo|5\r\nhello)\r\n0\r\n\r\n$/);
   await gateway.close();
   await upstream.close();
 });

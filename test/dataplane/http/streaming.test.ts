@@ -252,7 +252,7 @@ for (const protocol of ['HTTP/1.1', 'HTTP/2'] as const) {
   });
 }
 
-await t.test('http2-proxy is what forwards: without it nothing reaches an upstream', async (t) => {
+await t.test('http2-proxy is what forwards bodies: without it none reaches an upstream', async (t) => {
   const engine: { web: unknown } = createRequire(import.meta.url)('http2-proxy');
   const { web } = engine;
   const upstream = await startRawUpstream((socket) => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok'));
@@ -265,7 +265,7 @@ await t.test('http2-proxy is what forwards: without it nothing reaches an upstre
     throw new Error('stubbed');
   };
   try {
-    client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    client.send('PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 2\r\n\r\nhi');
     t.equal((await client.response()).status, 503);
     t.equal(upstream.connections.length, 0);
     t.equal((await gateway.logged(1))[0]?.flags.join(), 'LR');

@@ -7,6 +7,7 @@ import { type CodecError, codecError, type LocalReply, REQUEST_HEADER_TIMEOUT } 
 import { finishResponseHeaders } from '../../../filters/response-headers.js';
 import { parseDuration } from '../../../xds/index.js';
 import type { Timer } from '../../environment.js';
+import { httpDate } from '../../http-date.js';
 import { type CodecSettings, DELAYED_CLOSE } from '../codec-settings.js';
 import type { RequestHead, ServerCodec, ServerCodecListener } from '../stream.js';
 import { Http1RequestParser, type ParsedHead, type RequestSink } from './request-parser.js';
@@ -49,8 +50,10 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
   private current: Http1ServerStream | undefined = undefined;
   private out: (string | Uint8Array)[] = [];
   private outBytes = 0;
-  /** A flush is due at the end of this turn. */
+  /** `endTurn` is due. */
   private flushes = false;
+  /** The next request is to be read at the end of this turn. */
+  private readsOn = false;
   /** Bytes are being read: what they bring forth leaves behind them. */
   private reading = false;
   /** The head of `current` is being handed over. */
@@ -219,9 +222,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     if (this.over) return;
     this.out.push(piece);
     this.outBytes += piece.length;
-    if (this.flushes || this.reading) return;
-    this.flushes = true;
-    process.nextTick(flush, this);
+    this.flushAtEndOfTurn();
   }
 
   mustWait(): boolean {
@@ -244,7 +245,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     if (ends) {
       this.stopReading();
       this.flush();
-      if (isCut || this.dispatching) this.delayedClose();
+      if (isCut || this.dispatching || stream.lingers) this.delayedClose();
       else this.transport.finish();
     }
     stream.tellFinished();
@@ -253,11 +254,9 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
       this.parser.next(); // goes on where it is reading
       return;
     }
-    this.reading = true;
-    this.parser.next();
-    this.reading = false;
-    if (this.parser.waitingBytes <= PIPELINED) this.resume();
-    this.flush();
+    // At the end of this turn, when the upstream's connection is free again, and before what is to be written leaves.
+    this.readsOn = true;
+    this.flushAtEndOfTurn();
   }
 
   abandoned(stream: Http1ServerStream): void {
@@ -279,20 +278,32 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     this.transport.finish();
   }
 
-  /** Everything gathered, in one write. */
-  flush(): void {
+  endTurn(): void {
     this.flushes = false;
+    if (this.readsOn && !this.over) {
+      this.readsOn = false;
+      this.reading = true;
+      this.parser.next();
+      this.reading = false;
+      if (this.parser.waitingBytes <= PIPELINED) this.resume();
+    }
+    this.flush();
+  }
+
+  private flushAtEndOfTurn(): void {
+    if (this.flushes || this.reading) return;
+    this.flushes = true;
+    process.nextTick(endTurn, this);
+  }
+
+  /** Everything gathered, in one write. */
+  private flush(): void {
     const { out } = this;
     if (out.length === 0 || this.over) return;
     const bytes = this.outBytes;
     this.out = [];
     this.outBytes = 0;
-    const more =
-      out.length === 1
-        ? this.transport.write(out[0] as string | Uint8Array)
-        : bytes <= JOIN_LIMIT
-          ? this.transport.write(join(out, bytes))
-          : this.transport.writeAll(out);
+    const more = bytes <= JOIN_LIMIT ? this.transport.write(join(out, bytes)) : this.transport.writeAll(out);
     this.blocked = !more;
     if (!more) return;
     this.queuedResponses = 0;
@@ -331,7 +342,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     const body = String(reply.body);
     headers.set('content-length', String(body.length));
     if (!headers.has('content-type')) headers.append('content-type', 'text/plain');
-    finishResponseHeaders(headers, new Date(environment.now()).toUTCString(), manager, true);
+    finishResponseHeaders(headers, httpDate(environment.now()), manager, true);
     this.send(renderResponseHead(reply.status, headers.raw) + body);
     return body.length;
   }
@@ -363,15 +374,17 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
   }
 }
 
-function flush(connection: Http1ServerConnection): void {
-  connection.flush();
+function endTurn(connection: Http1ServerConnection): void {
+  connection.endTurn();
 }
 
 function codecFlag(reply: LocalReply): 'DPE' | undefined {
   return reply.flag === undefined ? undefined : 'DPE';
 }
 
-function join(pieces: readonly (string | Uint8Array)[], bytes: number): Uint8Array {
+/** One piece of several. */
+function join(pieces: readonly (string | Uint8Array)[], bytes: number): string | Uint8Array {
+  if (pieces.length === 1) return pieces[0] as string | Uint8Array;
   const joined = Buffer.allocUnsafe(bytes);
   let at = 0;
   for (const piece of pieces) {
