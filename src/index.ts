@@ -2,6 +2,9 @@
 export type { Call, Decision, ErrorClass, TrailStep } from './decide/decision.js';
 export type { Diagnostic, Severity } from './diagnostics/diagnostic.js';
 export {
+  type AnalyzeOptions,
+  type AnalyzeResult,
+  analyze,
   type ClientCertificate,
   type ClientSubject,
   ConfigError,

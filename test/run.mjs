@@ -51,6 +51,9 @@ child.on('close', (code) => {
 });
 
 function readLine(line) {
+  // What a machine has and has not is part of what a run has shown.
+  const clients = /^ *# (real clients: .*)$/.exec(line);
+  if (clients !== null) console.log(clients[1]);
   const file = /^(not )?ok \d+ - (.*\.test\.js.*)$/.exec(line);
   const assertion = /^ +(not )?ok \d+ - /.exec(line);
   if (assertion !== null && !/# (Subtest|time=)/.test(line)) assertion[1] === undefined ? passed++ : failed++;

@@ -190,7 +190,7 @@ function renderSummary({ diagnostics, hidden, suppressed, load }: AnalysisResult
     const infos = diagnostics.filter(({ severity }) => severity === 'info').length;
     const all = [found, infos === 0 ? '' : `${infos} note${infos === 1 ? '' : 's'}`].filter((text) => text !== '');
     const looked = `${objects} object${objects === 1 ? '' : 's'}`;
-    lines.push(all.length === 0 ? `✔ nothing to report on ${looked}` : `${all.join(', ')} on ${looked}`);
+    lines.push(all.length === 0 ? `✔ nothing to report in ${looked}` : `${all.join(', ')} in ${looked}`);
   }
   if (hidden > 0) lines.push(`${hidden} finding${hidden === 1 ? '' : 's'} on objects of other namespaces not shown`);
   if (suppressed > 0) lines.push(`${suppressed} finding${suppressed === 1 ? '' : 's'} suppressed`);

@@ -3,14 +3,25 @@
 import { readFile } from 'node:fs/promises';
 import { text as streamText } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
+import type { Source } from '../config/load.js';
 import { decide } from '../decide/decide.js';
-import type { Call } from '../decide/decision.js';
+import type { Call, TrailStep } from '../decide/decision.js';
 import { buildSnapshotIndex } from '../decide/snapshot-index.js';
 import { hasErrors } from '../diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
+import { AnalysisSession } from '../gateway/analysis.js';
+import type { Compiled } from '../gateway/compile.js';
 import { servicePorts } from '../gateway/compile.js';
 import { callOfUrl, parseCalls } from './call-input.js';
-import { addConfigOptions, type ConfigFlags, compileSources, configPaths, loadSources } from './config-options.js';
+import {
+  addConfigOptions,
+  type ConfigFlags,
+  compileOptions,
+  compileSources,
+  configPaths,
+  loadSources,
+} from './config-options.js';
+import { configurationHints, isUnanswered } from './configuration-hints.js';
 import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
 import { renderDecision } from './explain-text.js';
 
@@ -87,11 +98,14 @@ export function explainCommand(): Command {
       return;
     }
     if (call === undefined) return;
-    const decision = decide(index, call, {
+    const decided = decide(index, call, {
       ...common,
       explain: { now: Date.now() },
       ...(clientCertificate === undefined ? {} : { clientCertificate }),
     });
+    const decision = isUnanswered(decided)
+      ? { ...decided, trail: [...decided.trail, ...(await hintsOf(compiled, sources, flags, call))] }
+      : decided;
     if (flags.output === 'json') {
       process.stdout.write(`${JSON.stringify(decision, null, 1)}\n`);
       return;
@@ -99,6 +113,17 @@ export function explainCommand(): Command {
     if (hasErrors(compiled.diagnostics)) process.stderr.write(renderDiagnostics(compiled.diagnostics, sources));
     process.stdout.write(renderDecision(url ?? '', call, decision));
   });
+}
+
+async function hintsOf(
+  compiled: Compiled,
+  sources: readonly Source[],
+  flags: ConfigFlags,
+  call: Call,
+): Promise<readonly TrailStep[]> {
+  const { diagnostics } = await new AnalysisSession().analyze(sources, await compileOptions(flags));
+  const host = (call.host ?? call.sni ?? '').replace(/:\d*$/, '').toLowerCase();
+  return configurationHints(compiled.store, diagnostics, host);
 }
 
 function callOf(url: string, flags: ExplainFlags): Call {

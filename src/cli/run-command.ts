@@ -9,7 +9,8 @@ import type { Source } from '../config/load.js';
 import { AccessLogSink } from '../dataplane/telemetry/access-log-sink.js';
 import { renderClusters, renderPrometheus, renderStats } from '../dataplane/telemetry/stats.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { renderDiagnostics } from '../diagnostics/render.js';
+import { renderDiagnostics, summarizeDiagnostics } from '../diagnostics/render.js';
+import { istioctlFindings } from '../gateway/analysis.js';
 import { type CompileOptions, ConfigError } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { type ReloadResult, type RunningGateway, runGateway } from '../gateway/run.js';
@@ -151,7 +152,7 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
   try {
     if (isTalking()) {
       process.stderr.write(renderDiagnostics(gateway.diagnostics, sources));
-      process.stderr.write(summary(gateway, files));
+      process.stderr.write(summary(gateway, files) + analyzerNote(gateway, options, files));
     }
     if (adminAddress !== undefined && isTalking()) admin = await openAdmin(adminAddress, gateway);
     const reload = (): Promise<void> =>
@@ -269,6 +270,17 @@ function summary(gateway: RunningGateway, files: readonly string[]): string {
     ...(otherKinds > 0 ? [`${otherKinds} of kinds that a gateway does not look at`] : []),
   ];
   return `loaded ${counts.loaded} objects from ${files.join(', ')}${skipped.length === 0 ? '' : `; skipped: ${skipped.join(', ')}`}\n`;
+}
+
+/** Looking through more than this would be felt at start. */
+const FEW_OBJECTS = 500;
+
+/** One line when istioctl's analyzers have something to say: `run` itself does not ask them. */
+function analyzerNote(gateway: RunningGateway, options: CompileOptions, files: readonly string[]): string {
+  const { load } = gateway.compiled;
+  if (load.objects.length > FEW_OBJECTS) return '';
+  const found = summarizeDiagnostics(istioctlFindings(load, options));
+  return found === '' ? '' : `istioctl analyze would report ${found}: see postern analyze ${files.join(' ')}\n`;
 }
 
 async function startText(

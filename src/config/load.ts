@@ -146,6 +146,10 @@ export function loadConfig(sources: readonly Source[], options: LoadOptions = {}
   return assembly.finish(options);
 }
 
+/** What kubectl does not even send is refused before anything else is. */
+const UNREADABLE = { refusedBy: 'strict' } as const;
+const NO_OBJECT = { refusedBy: 'kind' } as const;
+
 /** Reads one file. */
 class FileLoader {
   private readonly source: Source;
@@ -170,13 +174,14 @@ class FileLoader {
     const { source } = this;
     const file = new SourceFile(source.file, source.text);
     const size = Buffer.byteLength(source.text);
-    if (size > this.limit) this.report(InputTooLarge, file.origin({ start: 0, end: 0 }), { size, limit: this.limit });
+    if (size > this.limit)
+      this.report(InputTooLarge, file.origin({ start: 0, end: 0 }), { size, limit: this.limit }, UNREADABLE);
     for (const document of size > this.limit ? [] : parseYaml(file.text)) {
       const kind = document.root === undefined ? undefined : textOf(document.root, 'kind');
       const resource = document.root === undefined || kind === undefined ? undefined : this.nameOf(document.root, kind);
       for (const problem of document.problems) {
         const origin = file.origin(problem.span, resource);
-        if (problem.kind === 'syntax') this.report(YamlSyntax, origin, { reason: problem.reason });
+        if (problem.kind === 'syntax') this.report(YamlSyntax, origin, { reason: problem.reason }, UNREADABLE);
         else {
           const firstLine = file.origin(problem.first).line;
           const key = isOpenKind(kind) ? problem.key : hideEncoded(problem.key);
@@ -201,7 +206,7 @@ class FileLoader {
     if (entryOf(root, 'contract') !== undefined && textOf(root, 'kind') === undefined) {
       this.documents++;
       this.contracts++;
-      if (named) this.report(ContractNamedAsConfiguration, file.origin(root));
+      if (named) this.report(ContractNamedAsConfiguration, file.origin(root), {}, NO_OBJECT);
       return;
     }
     this.loadObject(root, file, named, undefined);
@@ -225,7 +230,7 @@ class FileLoader {
       if (!named && !meantForUs) this.noKind++;
       else {
         const reason = apiVersion === undefined ? 'apiVersion not set' : 'kind not set';
-        this.report(NotAnObject, file.origin(root), { reason });
+        this.report(NotAnObject, file.origin(root), { reason }, NO_OBJECT);
       }
       return;
     }

@@ -22,7 +22,7 @@ export function loadMeshConfig(source: MeshConfigText, report: Reporter): MeshCo
   const [document] = parseYaml(source.text);
   for (const problem of document?.problems ?? []) {
     const origin = source.origin(problem.span);
-    if (problem.kind === 'syntax') report(YamlSyntax, origin, { reason: problem.reason });
+    if (problem.kind === 'syntax') report(YamlSyntax, origin, { reason: problem.reason }, { refusedBy: 'strict' });
     else report(YamlDuplicateKey, origin, { key: problem.key, firstLine: source.origin(problem.first).line });
   }
   const root = document?.root;
@@ -32,7 +32,7 @@ export function loadMeshConfig(source: MeshConfigText, report: Reporter): MeshCo
     report: (type, span, parameters, details) => report(type, source.origin(span), parameters, details),
   });
   if (root.kind !== 'map') {
-    report(MeshConfigNotRead, source.origin(root), { found: typeWord(root) });
+    report(MeshConfigNotRead, source.origin(root), { found: typeWord(root) }, { refusedBy: 'strict' });
     return undefined;
   }
   return meshConfig.read(root, place);

@@ -21,7 +21,7 @@ import {
 } from '../diagnostics/catalogue.js';
 import type { DiagnosticDetails, MessageType, RefusedBy } from '../diagnostics/diagnostic.js';
 import { compareText } from './text-order.js';
-import type { WebhookAnswer, WebhookError, WebhookWarning } from './validate/webhook.js';
+import type { WebhookAnswer, WebhookWarning } from './validate/webhook.js';
 import type { Span } from './yaml/tree.js';
 
 /** What a decoder reported of one object. */
@@ -116,17 +116,13 @@ function byPlace(a: Report, b: Report): number {
 
 /** In Istio's order. Of an object that is refused a cluster shows no warnings; istioctl does, and so do we. */
 function webhookErrors(answer: WebhookAnswer): readonly Report[] {
-  const report = (type: MessageType, { text, span }: WebhookError): Report => ({
+  const type = answer.errorsFrom === 'rules' ? SchemaValidationError : WebhookDenial;
+  return answer.errors.map(({ text, span }) => ({
     type,
     span,
     parameters: { error: text },
     details: { refusedBy: 'webhook' },
-  });
-  const type = answer.errorsFrom === 'rules' ? SchemaValidationError : WebhookDenial;
-  return [
-    ...answer.errors.map((error) => report(type, error)),
-    ...answer.behind.map((error) => report(SchemaValidationError, error)),
-  ];
+  }));
 }
 
 function warningReport({ text, span, unused }: WebhookWarning): Report {

@@ -121,7 +121,10 @@ class RequestDecider {
 
   decide(): RequestDecision {
     const refused = this.checkHead();
-    if (refused !== undefined) return this.reply(refused);
+    if (refused !== undefined) {
+      this.findRouteOfRefusal();
+      return this.reply(refused);
+    }
     mutateRequestHeaders(this.facts, this.manager, {
       uuid: this.chance.uuid,
       localAddress: this.index.snapshot.node.ipAddress,
@@ -138,18 +141,36 @@ class RequestDecider {
     }
     // No route of Istio's fits a CONNECT, whatever its authority (spec dataplane.md §3.2).
     if (this.facts.method !== 'CONNECT') {
-      const matched: RequestMatchFacts = {
-        method: this.facts.method,
-        authority: this.facts.authority ?? '',
-        scheme: this.facts.scheme ?? '',
-        path: this.facts.path ?? '',
-        headers: this.facts.headers,
-      };
+      const matched = this.matchFacts();
       this.compiled = host.find(matched);
       if (this.trace !== undefined) traceRoutes(this.trace, host, matched);
     }
     if (this.compiled === undefined) return this.reply(ROUTE_NOT_FOUND);
     return this.takeRoute(this.compiled);
+  }
+
+  private matchFacts(): RequestMatchFacts {
+    const { method, authority = '', scheme = '', path = '', headers } = this.facts;
+    return { method, authority, scheme, path, headers };
+  }
+
+  /**
+   * The answer to a head that is refused looks for a route as well, and finds one only if the client itself has sent an
+   * x-forwarded-proto: nobody else has had the time to (measured; envoyproxy/envoy source/common/router/config_impl.cc,
+   * RouteMatcher::route).
+   */
+  private findRouteOfRefusal(): void {
+    const { facts } = this;
+    if (!facts.headers.get('x-forwarded-proto') || facts.method === 'CONNECT' || facts.path === undefined) return;
+    const table = this.index.routes.get(this.manager.rds.route_config_name);
+    const host = table?.findVirtualHost(facts.authority ?? '');
+    if (host === undefined || host.virtualHost.require_tls === 'ALL') return;
+    const compiled = host.find(this.matchFacts());
+    if (compiled === undefined) return;
+    this.compiled = compiled;
+    if (compiled.forward !== undefined) this.destination = this.chooseDestination(compiled.forward);
+    this.response = this.responseRules(compiled);
+    if (compiled.forward === undefined) this.response = { ...this.response, operations: NO_RESPONSE_RULES.operations };
   }
 
   /** Everything that is refused before headers are mutated and a route is looked for. */
@@ -241,13 +262,10 @@ class RequestDecider {
     const countsAttempts = this.virtualHost?.include_request_attempt_count === true;
     if (countsAttempts) headers.set('x-envoy-attempt-count', '1');
 
-    const hashed = computeHash(action.hash_policy ?? [], facts);
-    if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
-
     const operatorFacts: OperatorFacts = {
       request: facts,
       response: undefined,
-      state: FIRST_ATTEMPT,
+      state: this.delay > 0 ? { ...FIRST_ATTEMPT, flags: 'DI' } : FIRST_ATTEMPT,
       routeName: this.response.routeName,
       cluster: destination.cluster,
     };
@@ -256,7 +274,7 @@ class RequestDecider {
     compiled.requestOperations?.apply(headers, operatorFacts, isInlineRequestHeader);
     if (forward.hostRewrite !== undefined) {
       if (action.append_x_forwarded_host === true) appendForwardedHost(headers, facts.authority ?? '');
-      if (!silent) headers.set('x-envoy-original-host', facts.authority ?? '');
+      if (!silent && facts.authority) headers.set('x-envoy-original-host', facts.authority);
       facts.authority = forward.hostRewrite;
     }
     if (compiled.rewrite !== undefined) {
@@ -267,6 +285,9 @@ class RequestDecider {
         if (!silent) headers.set('x-envoy-original-path', original);
       }
     }
+    // Last: what is hashed is the request as it goes out (measured).
+    const hashed = computeHash(action.hash_policy ?? [], facts);
+    if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
     return {
       kind: 'forward',
       ...this.outcome(),

@@ -4,7 +4,10 @@ import type { Origin } from './origin.js';
 /** Errors stop everything, warnings and infos nothing. */
 export type Severity = 'error' | 'warning' | 'info';
 
-/** Who in a cluster would have refused the object: unknown kind, strict decoding, CRD schema, istiod's webhook. */
+/**
+ * Who in a cluster would have refused the object: unknown kind, strict decoding (also of what cannot be read at all), CRD
+ * schema, istiod's webhook.
+ */
 export type RefusedBy = 'kind' | 'strict' | 'schema' | 'webhook';
 
 /** Something that is worth a line, with its place where it has one. */

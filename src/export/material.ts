@@ -143,7 +143,9 @@ export class Material {
   }
 
   /** PEM text as a DataSource. */
-  private source(name: string, ending: string, text: string): Message {
+  private source(name: string, ending: string, written: string): Message {
+    // A list of nobody is a list all the same, and checking is on; Envoy takes an empty text for none.
+    const text = written === '' ? '\n' : written;
     if (this.folder === undefined) return { inline_string: text };
     return { filename: this.file(name, ending, Buffer.from(text)) };
   }

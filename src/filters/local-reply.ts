@@ -14,6 +14,8 @@ export interface LocalReply {
   readonly details: string;
   /** True for what the codec says before there is a request for filters: the connection ends, gRPC is not converted. */
   readonly fromCodec?: boolean;
+  /** The connection manager's 400 for a head: the connection ends even where a gRPC client is told so with a 200. */
+  readonly refusesHead?: boolean;
   /** gRPC status for gRPC clients instead of the one that the HTTP status maps to. */
   readonly grpcStatus?: number;
 }
@@ -28,11 +30,17 @@ function reply(status: number, body: string, details: string, flag?: ResponseFla
 }
 
 // The connection manager (§3.2): empty bodies.
-export const MISSING_HOST: LocalReply = reply(400, '', 'missing_host_header');
+export const MISSING_HOST: LocalReply = { ...reply(400, '', 'missing_host_header'), refusesHead: true };
 export const MISSING_PATH: LocalReply = reply(404, '', 'missing_path_rejected');
 export const ABSOLUTE_PATH: LocalReply = reply(404, '', 'absolute_path_rejected');
-export const PATH_NORMALIZATION_FAILED: LocalReply = reply(400, '', 'path_normalization_failed');
-export const QUERY_WITHOUT_CONTENT_TYPE: LocalReply = reply(400, '', 'query_missing_content_type');
+export const PATH_NORMALIZATION_FAILED: LocalReply = {
+  ...reply(400, '', 'path_normalization_failed'),
+  refusesHead: true,
+};
+export const QUERY_WITHOUT_CONTENT_TYPE: LocalReply = {
+  ...reply(400, '', 'query_missing_content_type'),
+  refusesHead: true,
+};
 export const UPGRADE_FAILED: LocalReply = reply(403, '', 'upgrade_failed');
 export const ROUTE_NOT_FOUND: LocalReply = reply(404, '', 'route_not_found', 'NR');
 

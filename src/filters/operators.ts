@@ -15,6 +15,8 @@ export interface StreamState {
   readonly upstreamHost: string;
   readonly attemptCount: number;
   readonly bytesReceived: number;
+  /** Of the last attempt, blanks as underscores; '' = none. */
+  readonly upstreamTransportFailure: string;
 }
 
 /** The state of a stream before there is a response. */
@@ -25,6 +27,7 @@ export const UNANSWERED: StreamState = {
   upstreamHost: '',
   attemptCount: 0,
   bytesReceived: 0,
+  upstreamTransportFailure: '',
 };
 
 /** What `%OPERATORS%` can speak of. */
@@ -129,7 +132,7 @@ const PLAIN: ReadonlyMap<string, Operator> = new Map<string, Operator>([
   ['UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', (facts) => facts.state.upstreamHost.replace(/:\d+$/, '')],
   ['UPSTREAM_REMOTE_PORT', (facts) => /:(\d+)$/.exec(facts.state.upstreamHost)?.[1]],
   ['UPSTREAM_LOCAL_ADDRESS', NOTHING],
-  ['UPSTREAM_TRANSPORT_FAILURE_REASON', NOTHING],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', (facts) => facts.state.upstreamTransportFailure || undefined],
   // The alternative stat name that Istio gives its clusters, which ends in a semicolon.
   ['UPSTREAM_CLUSTER', (facts) => (facts.cluster === '' ? undefined : `${facts.cluster};`)],
   ['UPSTREAM_CLUSTER_RAW', (facts) => facts.cluster],

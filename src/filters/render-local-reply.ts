@@ -107,10 +107,9 @@ export function renderLocalReply(reply: LocalReply, context: LocalReplyContext):
       reply.fromCodec === true ||
       facts.hasBody ||
       facts.isUpgrade ||
-      // Every 400 ends the connection, whoever said it (measured). A gRPC form is no 400 any more, but what the connection
-      // manager refuses before it has a route was one when that was decided (measured).
+      // Every 400 ends the connection, whoever said it (measured); a gRPC form is no 400 any more.
       status === 400 ||
-      (reply.status === 400 && context.route === undefined));
+      reply.refusesHead === true);
   finishResponseHeaders(headers, context.date, context.manager, close);
   if (isHttp1) addFraming(headers, status, facts.isHead);
   return { status, headers, body, close };

@@ -59,7 +59,8 @@ export function coversResponse(policy: CompiledRetryPolicy, status: number, head
   if (on.has('gateway-error') && status >= 502 && status <= 504) return true;
   if (on.has('retriable-4xx') && status === 409) return true;
   if (on.has('retriable-status-codes') && policy.statusCodes.has(status)) return true;
-  const grpc = GRPC_CONDITIONS.get(headers.get('grpc-status') ?? '');
+  // Repeated lines are one value, and no status then.
+  const grpc = GRPC_CONDITIONS.get(headers.values('grpc-status').join(','));
   return grpc !== undefined && on.has(grpc);
 }
 

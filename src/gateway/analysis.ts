@@ -97,6 +97,12 @@ export class AnalysisSession {
   }
 }
 
+/** What `istioctl analyze` alone would say of a configuration that has been loaded, without what loading said. */
+export function istioctlFindings(load: LoadResult, options: CompileOptions): readonly Diagnostic[] {
+  const { assumed } = new Looker(options, undefined, 0);
+  return analyzeConfig({ ...load, diagnostics: [] }, { assumed, now: Date.now() }).diagnostics;
+}
+
 /** Messages about what several Gateways share: a slice cannot say them. */
 const SHARED: ReadonlySet<string> = new Set(
   [

@@ -33,6 +33,13 @@ t.test('a CA signs server and client certificates with names, usages and dates',
   t.strictSame(clientLeaf.keyUsage, ['1.3.6.1.5.5.7.3.2'], 'clientAuth');
   t.equal(clientLeaf.subject, 'CN=client_ with_comma', 'nothing of a name becomes another attribute');
   t.equal(clientLeaf.subjectAltName, 'URI:spiffe://a/ns/b/sa/c');
+  const nameless = await issueCertificate(ca, {
+    commonName: '',
+    organization: 'cluster.local',
+    uris: ['spiffe://a'],
+    usage: 'both',
+  });
+  t.equal(new X509Certificate(nameless.certificate).subject, 'O=cluster.local', 'Envoy serves no empty common name');
   const self = new X509Certificate(
     (await issueCertificate(undefined, { commonName: 'self', usage: 'both' })).certificate,
   );

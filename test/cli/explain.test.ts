@@ -149,6 +149,23 @@ t.test('the command', async (t) => {
   });
   t.notOk('status' in JSON.parse(mapped.stdout));
 
+  const [unbound, unknown] = await Promise.all([
+    runToEnd(['explain', '-', 'http://shop.example.com/'], {
+      input: documents(SERVICE, GATEWAY, route()).replace('istio-system/edge]', 'istio-system/egde]'),
+    }),
+    runToEnd(['explain', folder, 'http://other.test/', '-o', 'json']),
+  ]);
+  t.match(
+    unbound.stdout,
+    /\nfiles +found +VirtualService\/shop\/web names shop\.example\.com; its gateways: istio-system\/egde /,
+  );
+  t.match(unbound.stdout, / error +IST0101: Referenced gateway not found: "istio-system\/egde"/);
+  t.match(unbound.stdout, /Gateway\/istio-system\/edge binds shop\.example\.com on port 80 \(HTTP\)/);
+  t.match((JSON.parse(unknown.stdout) as Decision).trail.at(-1), {
+    stage: 'files',
+    reason: /Gateway\/istio-system\/edge binds other\.test/,
+  });
+
   const codes = await Promise.all(
     [
       [['explain', folder], 64],

@@ -7,6 +7,7 @@ import type { RequestFacts } from '../../src/decide/request-decision.js';
 import { buildSnapshotIndex } from '../../src/decide/snapshot-index.js';
 import { OriginTable } from '../../src/diagnostics/origin.js';
 import { HeaderMap } from '../../src/filters/header-map.js';
+import { decide as decideCall, loadConfig } from '../../src/gateway.js';
 import {
   type Cluster,
   CORS_FILTER,
@@ -447,4 +448,32 @@ t.test('a table with an unknown operator answers nothing', (t) => {
 t.test('the snapshot is data', (t) => {
   t.same(decide(structuredClone(snapshot), { ...a, path: '/web' }).cluster, 'web');
   t.end();
+});
+
+t.test('what is hashed is the request as it goes out, header operations included', async (t) => {
+  const pods = [1, 2, 3].map(
+    (byte) =>
+      `{apiVersion: v1, kind: Pod, metadata: {name: p${byte}, namespace: demo, labels: {app: web}}, status: {podIP: 127.0.9.${byte}}}`,
+  );
+  const yaml = `
+{apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: edge, namespace: demo}, spec: {selector: {istio: ingressgateway}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}}
+---
+{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {name: web, namespace: demo}, spec: {hosts: ["*"], gateways: [edge], http: [
+  {match: [{uri: {prefix: /set}}], headers: {request: {set: {x-a: same}}}, route: [{destination: {host: web}}]},
+  {route: [{destination: {host: web}}]}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web, namespace: demo}, spec: {selector: {app: web}, ports: [{name: http, port: 80}]}}
+---
+{apiVersion: networking.istio.io/v1, kind: DestinationRule, metadata: {name: web, namespace: demo}, spec: {host: web, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x-a}}}}}
+---
+${pods.join('\n---\n')}`;
+  const { snapshot } = await loadConfig({ config: [{ yaml }] });
+  const endpoints = (path: string) =>
+    new Set(
+      'abcdef'
+        .split('')
+        .map((value) => decideCall(snapshot, { port: 8080, host: 'a.test', path, headers: { 'x-a': value } }).endpoint),
+    );
+  t.ok(endpoints('/').size > 1, 'the values differ');
+  t.equal(endpoints('/set').size, 1, 'the value that the route sets is one');
 });

@@ -179,6 +179,19 @@ t.test('headers of a single value', (t) => {
   const response = new HeaderMap(['vary', 'a', 'set-cookie', 'x', 'vary', 'b', 'set-cookie', 'y']);
   joinInlineHeaders(response, isInlineResponseHeader);
   t.same(response.raw, ['vary', 'a,b', 'set-cookie', 'x', 'set-cookie', 'y']);
+  // Sent twice to a real Envoy and back: these came out as one.
+  const joined = [
+    ...['access-control-allow-credentials', 'access-control-max-age', 'grpc-status', 'grpc-message', 'proxy-status'],
+    ...['x-envoy-attempt-count', 'x-envoy-degraded', 'x-envoy-ratelimited', 'x-envoy-upstream-healthchecked-cluster'],
+  ];
+  t.same(
+    joined.filter((name) => !isInlineResponseHeader(name)),
+    [],
+  );
+  t.same(
+    ['expect', 'authentication'].filter((name) => !isInlineRequestHeader(name)),
+    [],
+  );
   t.end();
 });
 

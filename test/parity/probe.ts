@@ -1,13 +1,13 @@
-// One YAML (over the fuzz world) and calls: prints what both do.
+// tsx test/parity/probe.ts FILE: a YAML file with `routing` (over the services of fuzz/world.ts) and `calls`; prints what both do.
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { CallSpec } from '../golden/support.js';
 import { findEnvoy } from './envoy.js';
 import { Pair } from './fuzz/pair.js';
 import { renderConfig, startUpstreams } from './fuzz/world.js';
-import { isolate } from './isolation.js';
+import { canIsolate, isIsolated, runAgain } from './isolation.js';
 
-isolate();
+if (!isIsolated() && canIsolate()) process.exit(await runAgain(process.argv.slice(2), true));
 const { routing, calls } = parse(readFileSync(process.argv[2] as string, 'utf8')) as {
   routing: never[];
   calls: CallSpec[];

@@ -22,16 +22,16 @@ const KINDS: readonly AnalyzedKind[] = [
   'WorkloadEntry',
   'Sidecar',
   'PeerAuthentication',
+  'EnvoyFilter',
 ];
 
 export const schemaValidation: Analyzer = {
   name: 'schema.ValidationAnalyzer',
   description: 'Runs schema validation as an analyzer',
-  inputs: [...KINDS, 'EnvoyFilter'],
+  inputs: KINDS,
   messages: [SchemaValidationError, SchemaWarning, VirtualServiceUnreachableRule, VirtualServiceIneffectiveMatch],
   analyze(context) {
     for (const kind of KINDS) for (const object of context.all(kind)) if (isJudgedAgain(object)) judge(context, object);
-    for (const filter of context.all('EnvoyFilter')) warnOfFilter(context, filter);
   },
 };
 
@@ -88,21 +88,4 @@ function withoutAnnotations(root: YamlNode): YamlNode {
         : entry,
     ),
   };
-}
-
-const EXPOSED =
-  'EnvoyFilter exposes internal implementation details that may change at any time. Prefer other APIs if possible, and exercise extreme caution, especially around upgrades.';
-const TYPED: ReadonlySet<string> = new Set(['HTTP_FILTER', 'NETWORK_FILTER', 'LISTENER_FILTER']);
-
-/** What the webhook always says of EnvoyFilters, and of filters that are named without their type. */
-function warnOfFilter(context: AnalysisContext, filter: WrittenObject): void {
-  context.report(SchemaWarning, Field.of(filter).get('kind'), { warning: EXPOSED });
-  for (const patch of Field.of(filter).get('spec', 'configPatches').items()) {
-    const value = patch.get('patch', 'value');
-    const name = value.get('name');
-    if (!TYPED.has(patch.get('applyTo').text()) || name.text() === '') continue;
-    if (['typedConfig', 'configDiscovery'].some((field) => value.get(field).isWritten)) continue;
-    const warning = `using deprecated types by name without typed_config; ${name.text()}`;
-    context.report(SchemaWarning, name, { warning });
-  }
 }

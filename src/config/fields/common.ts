@@ -1,7 +1,7 @@
 // Fields that several kinds share, and the outermost object. Spec virtualservice.md §1.4-1.6, §1.15; validation.md §7.1.
 import { NameIsBoolean } from '../../diagnostics/catalogue.js';
 import { emulated, message, noEffect, type Row, type Rows } from '../decode/message.js';
-import { reportEntryRule, writtenNode } from '../decode/rule.js';
+import { reportEntryRule, reportRule, writtenNode } from '../decode/rule.js';
 import {
   anything,
   converted,
@@ -35,10 +35,15 @@ export const matchLabels: OptionalType<Labels> = converted(
     {
       check(_, node, place) {
         const written = writtenNode(node, 'matchLabels');
-        for (const { key, value } of written?.kind === 'map' ? written.entries : []) {
-          const inside = place.child('matchLabels');
-          if (key === '') reportEntryRule(inside, key, value, 'key must not be empty');
-          if (key.includes('*')) reportEntryRule(inside, key, value, 'wildcard not allowed in label key match');
+        if (written?.kind !== 'map') return;
+        const inside = place.child('matchLabels');
+        // Rules about keys are rules of the map, and told once.
+        const keys = written.entries.map(({ key }) => key);
+        if (keys.some((key) => key.includes('*'))) {
+          reportRule(inside, written, 'wildcard not allowed in label key match');
+        }
+        if (keys.includes('')) reportRule(inside, written, 'key must not be empty');
+        for (const { key, value } of written.entries) {
           if (value.kind === 'scalar' && String(value.value).includes('*')) {
             reportEntryRule(inside, key, value, 'wildcard not allowed in label value match');
           }

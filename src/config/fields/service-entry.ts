@@ -19,6 +19,7 @@ import type { YamlMap } from '../yaml/tree.js';
 import { isPort, istioKind, type KindDefinition } from './common.js';
 
 const PORT_RULE = 'port must be between 1-65535';
+const PORT_NAME = /^[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?$/;
 
 const portNumber: OptionalType<number> = converted(present(uint32), (value, node, place) => {
   if (!isPort(value)) reportRule(place, node, PORT_RULE);
@@ -57,12 +58,15 @@ const workloadEntrySpec: OptionalType<WorkloadEntrySpec> = message<WorkloadEntry
       if (!written('address') && !written('network')) reportRule(place, node, 'Address is required');
       const ports = writtenNode(node, 'ports');
       if (ports?.kind !== 'map') return;
-      if (entry.address?.startsWith('unix://') === true && ports.entries.length > 0) {
+      if (entry.address?.startsWith('unix://') === true) {
         reportRule(place, node, 'UDS may not include ports');
+      }
+      // A rule about keys is one of the map, and told once.
+      if (ports.entries.some(({ key }) => key.length >= 63 || !PORT_NAME.test(key))) {
+        reportRule(place.child('ports'), ports, 'port name must be valid');
       }
       for (const { key, value } of ports.entries) {
         const number = value.kind === 'scalar' ? value.value : undefined;
-        if (key === '' || key.length >= 63) reportRule(place.child('ports'), ports, 'port name must be valid');
         if (typeof number === 'number' && !isPort(number)) reportEntryRule(place.child('ports'), key, value, PORT_RULE);
       }
     },

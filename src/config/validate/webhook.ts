@@ -23,11 +23,6 @@ export interface WebhookAnswer {
   readonly errors: readonly WebhookError[];
   /** What `errors` come from; only the rules are what `istioctl analyze` knows as IST0106. */
   readonly errorsFrom: 'rules' | 'annotations' | 'decoding';
-  /**
-   * What the rules say of an object that is refused for an annotation. The webhook stops there; `istioctl analyze` does
-   * not look at annotations, and says these.
-   */
-  readonly behind: readonly WebhookError[];
   /** A cluster shows them only when the object is stored. */
   readonly warnings: readonly WebhookWarning[];
 }
@@ -60,13 +55,11 @@ export function askWebhook(
   if (validate === undefined) return undefined;
   const found = new Findings();
   const undecodable = kind === 'DestinationRule' ? plainDurationProblem(root) : undefined;
-  if (undecodable !== undefined) return { errors: [undecodable], behind: [], warnings: [], errorsFrom: 'decoding' };
+  if (undecodable !== undefined) return { errors: [undecodable], warnings: [], errorsFrom: 'decoding' };
   const object = objectOf(root, defaultNamespace);
+  if (!validateMetadata(object, kind, found)) return { errors: found.errors, warnings: [], errorsFrom: 'annotations' };
   validate(object, found);
-  const { errors, warnings } = found;
-  const annotations = new Findings();
-  if (validateMetadata(object, kind, annotations)) return { errors, behind: [], warnings, errorsFrom: 'rules' };
-  return { errors: annotations.errors, behind: errors, warnings: [], errorsFrom: 'annotations' };
+  return { errors: found.errors, warnings: found.warnings, errorsFrom: 'rules' };
 }
 
 /** The webhook's denial as kubectl shows it behind its own words; '' when it accepts. */

@@ -34,6 +34,8 @@ export interface RequestHead {
 export interface ResponseHead {
   readonly status: number;
   readonly headers: readonly string[];
+  /** The answer was decided before the request's body was looked at: an HTTP/1 connection that ends with it lingers. */
+  readonly lingers?: boolean;
 }
 
 /** How a stream ended before its time, in the words of Envoy's log. */

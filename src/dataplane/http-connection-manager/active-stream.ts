@@ -244,11 +244,9 @@ export class ActiveStream implements ServerStreamListener {
     }
     if (reply.flag !== undefined) info.setFlag(reply.flag);
     info.details = reply.details;
+    const leavesBody = this.isDecidedOnHead(reply) && decision.replyFacts.hasBody;
     const rendered = renderLocalReply(reply, {
-      facts: {
-        ...decision.replyFacts,
-        hasBody: !stream.requestComplete || (this.isDecidedOnHead(reply) && decision.replyFacts.hasBody),
-      },
+      facts: { ...decision.replyFacts, hasBody: !stream.requestComplete || leavesBody },
       date: this.date(),
       manager: this.connection.downstream.manager,
       close: this.mustClose(),
@@ -261,7 +259,8 @@ export class ActiveStream implements ServerStreamListener {
     info.status = rendered.status;
     info.responseHeaders = rendered.headers.raw;
     const { body } = rendered;
-    stream.respond({ status: rendered.status, headers: rendered.headers.raw }, body === undefined);
+    const head = { status: rendered.status, headers: rendered.headers.raw, lingers: leavesBody };
+    stream.respond(head, body === undefined);
     // What is left of the request is read and dropped.
     if (!stream.requestComplete) stream.body.resume();
     if (body === undefined) return;
@@ -322,6 +321,7 @@ export class ActiveStream implements ServerStreamListener {
       upstreamHost: info.upstreamHost,
       attemptCount: info.attemptCount,
       bytesReceived: info.bytesReceived,
+      upstreamTransportFailure: info.upstreamTransportFailureReason,
     };
   }
 

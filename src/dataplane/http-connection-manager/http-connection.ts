@@ -147,6 +147,8 @@ export class HttpConnection implements ServerCodecListener {
       const left = this.idleSince + this.idleTimeout - environment.now();
       if (left > 0) this.startIdleTimer(Math.ceil(left));
       else if (this.codec === undefined) this.downstream.socket.destroy();
+      else if (this.codec.protocol === 'http2')
+        this.codec.drain(); // announced, closed five seconds later (measured)
       else this.codec.close();
     });
   }

@@ -129,7 +129,25 @@ export const LOADING_PAGES: CodePages = {
     ),
     fix: 'Put these settings under `defaultConfig` in the file of --mesh-config.',
   },
-  PST1201: { shownBy: 'postern analyze FILE', fix: 'The lines beside it say what is wrong.' },
+  PST1201: {
+    example: rule('trafficPolicy: {loadBalancer: {consistentHash: {useSourceIp: true, httpHeaderName: x-user}}}'),
+    fix: 'The lines beside it say what is wrong.',
+  },
   PST1202: { example: EDGE.replace('number: 80', 'number: "80"'), fix: 'Mend the other errors of the object first.' },
-  PST1203: { shownBy: 'postern analyze FILE', fix: 'Shorten the text.' },
+  PST1203: {
+    example: istio('WorkloadEntry', '{name: vm}', `address: ${'a'.repeat(257)}`),
+    fix: 'Shorten the text.',
+  },
+  PST1204: {
+    example: kubernetes('Service', '{name: web}', 'spec: {ports: [{port: 0}]}'),
+    fix: 'The message says which form or range the API server asks for.',
+  },
+  PST1205: {
+    shownBy: 'postern analyze --max-input 1Ki FILE',
+    fix: 'Split the file, or raise the limit with --max-input.',
+  },
+  PST1206: {
+    example: EDGE.replace('{name: edge}', '{name: edge, annotations: {istio.io/dry-run: "true"}}'),
+    fix: 'Remove the annotation, or mend the value that istiod cannot decode.',
+  },
 };

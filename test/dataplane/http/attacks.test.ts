@@ -132,7 +132,7 @@ t.test('the body of an h2c upgrade, which Envoy ignores, is a body', async (t) =
     (text) => text.endsWith('ok'),
   );
   t.match(chunked, /^HTTP\/1\.1 200 /);
-  t.match(upstream.received.map(({ text }) => text).join(''), /3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n$/);
+  t.match(upstream.received.map(({ text }) => text).join(''), /(?:3\r\nhel\r\n2\r\nlo|5\r\nhello)\r\n0\r\n\r\n$/);
   await gateway.close();
   await upstream.close();
 });

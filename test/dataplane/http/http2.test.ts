@@ -12,6 +12,7 @@ import {
   startRawUpstream,
   type TestGateway,
 } from '../../support/http-gateway.js';
+import { show } from '../../support/http2-frames.js';
 
 interface H2Response {
   readonly status: number;
@@ -470,6 +471,69 @@ await t.test('draining announces GOAWAY', async (t) => {
       t.equal(await goaway, 0);
     },
   );
+});
+
+await t.test('an upgrade to an h2 upstream is an extended CONNECT', async (t) => {
+  const seen: http2.IncomingHttpHeaders[] = [];
+  const server = http2.createServer({ settings: { enableConnectProtocol: true } });
+  server.on('stream', (stream, headers) => {
+    seen.push(headers);
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200, 'sec-websocket-accept': 'yes' });
+    stream.on('data', (chunk: Buffer) => stream.write(`echo:${chunk.toString()}`));
+    stream.on('end', () => stream.end('bye'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const gateway = await startHttpGateway({
+    routes: [routeTo('up')],
+    clusters: [{ name: 'up', ports: [(server.address() as net.AddressInfo).port], protocol: 'http2' }],
+    manager: { upgrade_configs: [{ upgrade_type: 'websocket' }] },
+  });
+  const client = new RawClient(gateway.port, { allowHalfOpen: true });
+  client.send(
+    'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n',
+  );
+  const head = await client.until((text) => text.includes('\r\n\r\n'));
+  t.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
+  t.match(head, /\r\nupgrade: websocket\r\n/);
+  t.match(head, /\r\nsec-websocket-accept: yes\r\n/);
+  client.send('hello');
+  await client.until((text) => text.endsWith('echo:hello'));
+  client.socket.end();
+  await client.until((text) => text.endsWith('bye'));
+  t.equal(await client.end(), 'fin');
+  const [headers] = seen;
+  t.same([headers?.[':method'], headers?.[':protocol'], headers?.[':path']], ['CONNECT', 'websocket', '/ws']);
+  t.same([headers?.['sec-websocket-key'], headers?.['upgrade'], headers?.['connection']], ['k', undefined, undefined]);
+  t.equal((await gateway.logged(1))[0]?.status, 101);
+  await gateway.close();
+  server.close();
+});
+
+await t.test('an idle connection: GOAWAY twice, then FIN', async (t) => {
+  const waited: number[] = [];
+  const gateway = await startHttpGateway({
+    routes: [{ match: { prefix: '/' }, direct_response: { status: 200 } }],
+    clusters: [],
+    manager: { common_http_protocol_options: { idle_timeout: '0.050s' } },
+    environment: {
+      setTimer: (milliseconds, run) => {
+        waited.push(milliseconds);
+        const timer = setTimeout(run, milliseconds < 900 ? milliseconds : milliseconds / 100);
+        return { cancel: () => clearTimeout(timer) };
+      },
+    },
+  });
+  const client = new RawClient(gateway.port);
+  client.send('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0');
+  const ended = await client.end();
+  t.equal(ended, 'fin');
+  t.match(show(Buffer.from(client.received, 'latin1')), /GOAWAY last=2147483647 0, GOAWAY last=0 0$/);
+  t.same(
+    waited.filter((time) => time >= 900),
+    [5000, 1000],
+  );
+  await gateway.close();
 });
 
 await t.test('a client that leaves with the last frame in hand has got its response', async (t) => {

@@ -29,6 +29,8 @@ interface Fault {
   readonly upstream: 'dead' | ((socket: net.Socket, count: number, head: string) => void);
   readonly route?: Partial<NonNullable<Route['route']>>;
   readonly cluster?: Partial<TestCluster>;
+  /** The route adds it to responses as x-added. */
+  readonly added?: string;
   /** No connection ever comes about. */
   readonly silent?: boolean;
   readonly send?: string;
@@ -54,12 +56,13 @@ const FAULTS: readonly Fault[] = [
     log: 'UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} 1',
   },
   {
-    name: 'refused, two retries: 121 bytes, URX before UF',
+    name: 'refused, two retries: URX before UF, the reason as a header value',
     upstream: 'dead',
     route: { retry_policy: DEFAULT_RETRIES },
+    added: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
     status: 503,
     body: RESET('remote connection failure', true),
-    header: 'content-length: 121',
+    header: 'x-added: delayed_connect_error:_Connection_refused',
     log: 'URX,UF upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_Connection_refused} 3',
   },
   {
@@ -295,7 +298,14 @@ for (const fault of FAULTS) {
       if (fault.upstream !== 'dead') fault.upstream(socket, count, head);
     });
     const gateway = await startHttpGateway({
-      routes: [routeTo('web', fault.route)],
+      routes: [
+        {
+          ...routeTo('web', fault.route),
+          ...(fault.added === undefined
+            ? {}
+            : { response_headers_to_add: [{ header: { key: 'x-added', value: fault.added } }] }),
+        },
+      ],
       clusters: [
         { name: 'web', ports: [fault.upstream === 'dead' ? await deadPort() : upstream.port], ...fault.cluster },
       ],

@@ -245,7 +245,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     if (ends) {
       this.stopReading();
       this.flush();
-      if (isCut || this.dispatching) this.delayedClose();
+      if (isCut || this.dispatching || stream.lingers) this.delayedClose();
       else this.transport.finish();
     }
     stream.tellFinished();
@@ -303,12 +303,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     const bytes = this.outBytes;
     this.out = [];
     this.outBytes = 0;
-    const more =
-      out.length === 1
-        ? this.transport.write(out[0] as string | Uint8Array)
-        : bytes <= JOIN_LIMIT
-          ? this.transport.write(join(out, bytes))
-          : this.transport.writeAll(out);
+    const more = bytes <= JOIN_LIMIT ? this.transport.write(join(out, bytes)) : this.transport.writeAll(out);
     this.blocked = !more;
     if (!more) return;
     this.queuedResponses = 0;
@@ -387,7 +382,9 @@ function codecFlag(reply: LocalReply): 'DPE' | undefined {
   return reply.flag === undefined ? undefined : 'DPE';
 }
 
-function join(pieces: readonly (string | Uint8Array)[], bytes: number): Uint8Array {
+/** One piece of several. */
+function join(pieces: readonly (string | Uint8Array)[], bytes: number): string | Uint8Array {
+  if (pieces.length === 1) return pieces[0] as string | Uint8Array;
   const joined = Buffer.allocUnsafe(bytes);
   let at = 0;
   for (const piece of pieces) {

@@ -50,6 +50,8 @@ export class Http1ServerStream implements ServerStream {
   isTunnel = false;
   /** The response says that the connection ends with it. */
   closesConnection = false;
+  /** See `ResponseHead.lingers`. */
+  lingers = false;
   private readonly owner: Http1StreamOwner;
   private readonly isHttp10: boolean;
   private listener: ServerStreamListener | undefined = undefined;
@@ -86,6 +88,7 @@ export class Http1ServerStream implements ServerStream {
   respond(head: ResponseHead, endStream: boolean): void {
     if (this.over || this.hasResponded) return;
     this.hasResponded = true;
+    this.lingers = head.lingers === true;
     const { headers } = head;
     for (let i = 0; i < headers.length; i += 2) {
       if (headers[i] === 'transfer-encoding') this.isChunked = true;
