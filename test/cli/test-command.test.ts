@@ -116,14 +116,10 @@ t.test('several reporters at once', async (t) => {
     `json:${file('a.json')}`,
     `github:${file('a.txt')}`,
   ];
-  const exit = await runToEnd([
-    'test',
-    EXAMPLE,
-    '--mode',
-    'decide',
-    '--coverage',
-    ...reporters.flatMap((one) => ['--reporter', one]),
-  ]);
+  const exit = await runToEnd(
+    ['test', EXAMPLE, '--mode', 'decide', '--coverage', ...reporters.flatMap((one) => ['--reporter', one])],
+    { env: { FORCE_COLOR: '0' } },
+  );
   t.equal(exit.code, 0, exit.stderr);
   t.match(exit.stdout, /22 passed, 0 failed/);
   t.match(exit.stdout, /coverage \d+\.\d %: servers 4\/4, hosts \d\/4, match blocks 5\/5/);
