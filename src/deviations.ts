@@ -78,14 +78,6 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
   {
-    id: 'h2-upstream-garbage',
-    envoy:
-      'answers 502 (UPE, protocol_error) when an upstream that was spoken to over HTTP/2 sends bytes that are none',
-    postern: 'answers 503 (UC, connection_termination)',
-    why: 'nghttp2, in node:http2, ends such a session with a GOAWAY of its own and node:http2 says nothing of the reason',
-    calls: [],
-  },
-  {
     id: 'bytes-of-delayed-replies',
     envoy: 'counts the body that came during an injected delay in bytes_received when it then answers by itself',
     postern: 'counts what was forwarded: 0',
