@@ -20,6 +20,8 @@ export interface ClientService {
   readonly protocol: 'HTTP' | 'HTTP2' | 'GRPC';
   /** YAML of its routes, in place of one to it for everything; see `toService`. */
   readonly routes?: string;
+  /** Its trafficPolicy, YAML in flow form. */
+  readonly policy?: string;
 }
 
 /** A destination in YAML's flow form. */
@@ -136,9 +138,17 @@ spec:
 ---
 `;
 
-function yamlOf({ name, port, protocol, routes }: ClientService): string {
+function yamlOf({ name, port, protocol, routes, policy }: ClientService): string {
   const endpoints = port === undefined ? '' : `\n  endpoints: [{ address: 127.0.0.1, ports: { main: ${port} } }]`;
-  return `apiVersion: networking.istio.io/v1
+  const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: demo }
+spec:
+  host: ${name}.up
+  trafficPolicy: ${policy}
+---
+`;
+  return `${policy === undefined ? '' : rule}apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: ${name}, namespace: demo }
 spec:
