@@ -17,13 +17,11 @@ export interface Deviation {
   readonly postern: string;
   /** Why no more can be done, with the function of Node or OpenSSL that stands in the way. */
   readonly why: string;
-  /** Set when it lasts only until that is done: the HTTP codecs are node:http and node:http2 for now. */
-  readonly pending?: 'own codec';
   /** Recorded calls, as `AREA/NAME: CALL`; empty where no recording shows it. */
   readonly calls: readonly string[];
 }
 
-/** In the order in which `postern deviations` prints them: those that stay, then those that are pending. */
+/** In the order in which `postern deviations` prints them. */
 export const deviations: readonly Deviation[] = [
   {
     id: 'tls12-session-id',

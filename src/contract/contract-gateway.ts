@@ -13,7 +13,7 @@ import { ContractClientAuthority, ContractFile } from '../diagnostics/catalogue.
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
 import type { ClientCertificate } from '../gateway/client/client-connection.js';
 import { isKeyPair } from '../gateway/client/tls-outcome.js';
-import { type Compiled, type CompileOptions, compile, servicePorts } from '../gateway/compile.js';
+import { type CompileOptions, type Configuration, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
 import { type RunningGateway, runGateway } from '../gateway/run.js';
@@ -41,7 +41,7 @@ export interface GatewayChanges {
 
 /** A configuration that can be asked. */
 export interface ContractGateway {
-  readonly compiled: Compiled;
+  readonly compiled: Configuration;
   readonly sources: readonly Source[];
   readonly index: SnapshotIndex;
   /** Upstreams by the address that their clusters have as endpoint. */
@@ -182,8 +182,8 @@ async function openRun(
   }
 }
 
-function deciders(compiled: Compiled, index: SnapshotIndex): Pick<ContractGateway, 'decide' | 'explain'> {
-  const options = { origins: compiled.origins, servicePorts: servicePorts(compiled) };
+function deciders(compiled: Configuration, index: SnapshotIndex): Pick<ContractGateway, 'decide' | 'explain'> {
+  const options = { origins: compiled.origins, servicePorts: compiled.servicePorts };
   return {
     decide: (call) => decide(index, call, options),
     explain: (call, certificate) =>
