@@ -20,6 +20,7 @@ if (sideWords[0] === 'side') {
     words: sideWords.slice(1),
     rounds: flag('rounds', 5),
     milliseconds: flag('slice', 1200),
+    warmUp: flag('warm-up', 2500),
     accessLog: process.argv.includes('--access-log'),
     idle: flag('idle', 9000),
     ...(base === undefined ? {} : { base }),

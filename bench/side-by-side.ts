@@ -95,6 +95,8 @@ export interface SideBySideOptions {
   readonly words: readonly string[];
   readonly rounds: number;
   readonly milliseconds: number;
+  /** Of the round before the first: code is compiled, pools are filled. */
+  readonly warmUp: number;
   readonly accessLog: boolean;
   /** Another checkout's dist/cli/main.js, measured as 'base'. */
   readonly base?: string;
@@ -148,7 +150,7 @@ export async function sideBySide(options: SideBySideOptions): Promise<SideBySide
         for (const index of order) {
           const peer = able[index] as Peer;
           const load = 'tcp' in workload.order ? tcpLoad : httpLoad;
-          const slice = await measure(load, peer, workload, round === 0 ? 500 : options.milliseconds);
+          const slice = await measure(load, peer, workload, round === 0 ? options.warmUp : options.milliseconds);
           if (slice.errors > 0 || (slice.rate === 0 && round > 0))
             invalid.push(`${workload.id} ${peer.name}: ${slice.errors} errors, rate ${slice.rate}`);
           else if (round > 0) {
@@ -364,8 +366,13 @@ function host(): Record<string, string | number> {
   };
 }
 
-function settingsOf({ rounds, milliseconds, accessLog }: SideBySideOptions): Record<string, string | number | boolean> {
-  return { rounds, sliceMs: milliseconds, warmUpMs: 300, accessLog };
+function settingsOf({
+  rounds,
+  milliseconds,
+  warmUp,
+  accessLog,
+}: SideBySideOptions): Record<string, string | number | boolean> {
+  return { rounds, sliceMs: milliseconds, warmUpMs: warmUp, accessLog };
 }
 
 /** Writes the JSON beside the bench, where git does not look; returns the file. */
