@@ -244,7 +244,8 @@ async function openReporter({
 }: Plan['reporters'][number]): Promise<{ reporter: ContractReporter; close: () => void }> {
   if (file === undefined) {
     const isTerminal = process.stdout.isTTY === true;
-    const color = process.env['FORCE_COLOR'] !== undefined || (isTerminal && process.env['NO_COLOR'] === undefined);
+    const { FORCE_COLOR: forced, NO_COLOR: none = '' } = process.env;
+    const color = forced === undefined ? isTerminal && none === '' : forced !== '0';
     const write = (text: string): void => void process.stdout.write(text);
     return {
       reporter: await createReporter(name, write, { color, progress: isTerminal && process.env['CI'] === undefined }),
