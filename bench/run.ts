@@ -7,7 +7,28 @@ import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
 import { contractRows } from './contract.js';
 import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
+import { keepResults, sideBySide } from './side-by-side.js';
 import { terminationRows } from './termination.js';
+
+// `npm run bench -- side [WORKLOAD…] [PROXY…]`: beside nginx, HAProxy, Envoy and others.
+const sideWords = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const flag = (name: string, otherwise: number): number =>
+  Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
+if (sideWords[0] === 'side') {
+  const base = process.argv.find((word) => word.startsWith('--base='))?.slice('--base='.length);
+  const results = await sideBySide({
+    words: sideWords.slice(1),
+    rounds: flag('rounds', 5),
+    milliseconds: flag('slice', 1200),
+    warmUp: flag('warm-up', 2500),
+    accessLog: process.argv.includes('--access-log'),
+    idle: flag('idle', 9000),
+    ...(base === undefined ? {} : { base }),
+  });
+  process.stderr.write(`${keepResults(results)}\n`);
+  process.stdout.write(`${JSON.stringify(results)}\n`);
+  process.exit(results.invalid.length > 0 ? 1 : 0);
+}
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const wanted = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));

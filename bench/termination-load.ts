@@ -117,7 +117,7 @@ function driveHttp1(socket: tls.TLSSocket, tally: Tally): void {
     text += chunk.toString('latin1');
     const end = text.indexOf('\r\n\r\n');
     if (end === -1) return;
-    const isSized = text.includes(`content-length: ${BODY.length}`);
+    const isSized = text.toLowerCase().includes(`content-length: ${BODY.length}`);
     // A peer that drops the length answers in chunks.
     const isComplete = isSized ? text.length >= end + 4 + BODY.length : text.endsWith('0\r\n\r\n');
     if (!isComplete) return;

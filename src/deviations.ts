@@ -17,13 +17,11 @@ export interface Deviation {
   readonly postern: string;
   /** Why no more can be done, with the function of Node or OpenSSL that stands in the way. */
   readonly why: string;
-  /** Set when it lasts only until that is done: the HTTP codecs are node:http and node:http2 for now. */
-  readonly pending?: 'own codec';
   /** Recorded calls, as `AREA/NAME: CALL`; empty where no recording shows it. */
   readonly calls: readonly string[];
 }
 
-/** In the order in which `postern deviations` prints them: those that stay, then those that are pending. */
+/** In the order in which `postern deviations` prints them. */
 export const deviations: readonly Deviation[] = [
   {
     id: 'tls12-session-id',
@@ -75,14 +73,6 @@ export const deviations: readonly Deviation[] = [
     postern:
       "takes the client's first usable key share; with an OpenSSL before 3.5 (Node 20) a client that offers ML-KEM only gets handshake_failure",
     why: 'OpenSSL chooses among the key shares that are there, and has ML-KEM from 3.5 on',
-    calls: [],
-  },
-  {
-    id: 'h2-upstream-garbage',
-    envoy:
-      'answers 502 (UPE, protocol_error) when an upstream that was spoken to over HTTP/2 sends bytes that are none',
-    postern: 'answers 503 (UC, connection_termination)',
-    why: 'nghttp2, in node:http2, ends such a session with a GOAWAY of its own and node:http2 says nothing of the reason',
     calls: [],
   },
   {

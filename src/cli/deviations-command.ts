@@ -20,9 +20,9 @@ export function deviationsCommand(): Command {
         process.stdout.write(`${JSON.stringify([...deviations, ...notEmulated], null, 1)}\n`);
         return;
       }
-      for (const { id, envoy, postern, why, pending, calls } of deviations) {
+      for (const { id, envoy, postern, why, calls } of deviations) {
         const lines = [
-          `${id}${pending === undefined ? '' : ` (until: ${pending})`}`,
+          id,
           `  Envoy:   ${envoy}`,
           `  postern: ${postern}`,
           `  why:     ${why}`,

@@ -11,7 +11,6 @@ import { hasErrors } from '../diagnostics/diagnostic.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
 import { AnalysisSession } from '../gateway/analysis.js';
 import type { Compiled } from '../gateway/compile.js';
-import { servicePorts } from '../gateway/compile.js';
 import { callOfUrl, parseCalls } from './call-input.js';
 import {
   addConfigOptions,
@@ -86,7 +85,7 @@ export function explainCommand(): Command {
     const sources = await loadSources(configPaths(words, flags));
     const compiled = await compileSources(sources, flags);
     const index = buildSnapshotIndex(compiled.snapshot);
-    const common = { origins: compiled.origins, servicePorts: servicePorts(compiled) };
+    const common = { origins: compiled.origins, servicePorts: compiled.servicePorts };
     if (calls !== undefined) {
       process.stdout.write(
         `${JSON.stringify(

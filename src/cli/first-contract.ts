@@ -4,7 +4,7 @@ import { decide } from '../decide/decide.js';
 import type { Call, Decision } from '../decide/decision.js';
 import { ROOT, type SampleRequest, sampleRequests } from '../decide/sample-request.js';
 import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index.js';
-import { type Compiled, servicePorts } from '../gateway/compile.js';
+import type { Compiled } from '../gateway/compile.js';
 import { subsetOrName } from '../gateway/upstream-mapping.js';
 import {
   type FilterChain,
@@ -77,7 +77,7 @@ class FirstContract {
   constructor(compiled: Compiled) {
     this.compiled = compiled;
     this.index = buildSnapshotIndex(compiled.snapshot);
-    this.ports = servicePorts(compiled);
+    this.ports = compiled.servicePorts;
   }
 
   tests(): readonly FirstTest[] {

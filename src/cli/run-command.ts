@@ -17,7 +17,6 @@ import { type ReloadResult, type RunningGateway, runGateway } from '../gateway/r
 import { readSources, readStdin } from '../gateway/sources.js';
 import { statsFilter } from '../gateway/stats-filter.js';
 import { type Watch, watchSources } from '../gateway/watch.js';
-import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import { parseAdmin, parsePorts } from './bind-options.js';
 import { CertificateFiles } from './client-material.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
@@ -262,7 +261,7 @@ async function openAdmin(address: { host: string; port: number }, gateway: Runni
 }
 
 function summary(gateway: RunningGateway, files: readonly string[]): string {
-  const { counts } = gateway.compiled.load;
+  const { counts } = gateway.compiled;
   const { noKind, contract, otherKinds } = counts.skipped;
   const skipped = [
     ...(noKind > 0 ? [`${noKind} without apiVersion and kind`] : []),
@@ -278,7 +277,7 @@ const FEW_OBJECTS = 500;
 /** One line when istioctl's analyzers have something to say: `run` itself does not ask them. */
 function analyzerNote(gateway: RunningGateway, options: CompileOptions, files: readonly string[]): string {
   const { load } = gateway.compiled;
-  if (load.objects.length > FEW_OBJECTS) return '';
+  if (load === undefined || load.objects.length > FEW_OBJECTS) return '';
   const found = summarizeDiagnostics(istioctlFindings(load, options));
   return found === '' ? '' : `istioctl analyze would report ${found}: see postern analyze ${files.join(' ')}\n`;
 }
@@ -322,8 +321,8 @@ async function startText(
 }
 
 function whyNone({ compiled, snapshot, listeners }: RunningGateway): string {
-  const { namespace, labels } = compiled.context.proxy;
-  const gateways = compiled.store.all('Gateway').length;
+  const { namespace, labels } = compiled.proxy;
+  const { gateways } = compiled;
   if (gateways === 0) return 'no Gateway is loaded';
   if (listeners.length > 0) return 'no rule is bound to a server of a Gateway';
   if (snapshot.listeners.length > 0) return 'Envoy refuses every listener';
@@ -353,10 +352,9 @@ function warnOfUnusedPorts(written: readonly string[], gateway: RunningGateway, 
         : [],
     ),
   );
-  const { store, proxy } = gateway.compiled.context;
-  const resolve = gatewayPortResolver(store, proxy);
+  const { portTargets } = gateway.compiled;
   for (const port of parsePorts(written).keys()) {
-    if (ports.has(port) || ports.has(resolve(port))) continue;
+    if (ports.has(port) || ports.has(portTargets.get(port) ?? port)) continue;
     log.warn(`--port ${port}: no server of a Gateway has this port`);
   }
 }

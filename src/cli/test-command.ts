@@ -244,7 +244,8 @@ async function openReporter({
 }: Plan['reporters'][number]): Promise<{ reporter: ContractReporter; close: () => void }> {
   if (file === undefined) {
     const isTerminal = process.stdout.isTTY === true;
-    const color = process.env['FORCE_COLOR'] !== undefined || (isTerminal && process.env['NO_COLOR'] === undefined);
+    const { FORCE_COLOR: forced, NO_COLOR: none = '' } = process.env;
+    const color = forced === undefined ? isTerminal && none === '' : forced !== '0';
     const write = (text: string): void => void process.stdout.write(text);
     return {
       reporter: await createReporter(name, write, { color, progress: isTerminal && process.env['CI'] === undefined }),
@@ -287,31 +288,41 @@ function percent(written: string): number {
 
 /** Until the first signal. Mistakes are said, and the next change is waited for. */
 async function watch(paths: readonly string[], once: () => Promise<number>): Promise<number> {
-  const run = async (): Promise<void> => {
+  let stop = (): void => {};
+  const stopped = new Promise<'stopped'>((resolve) => {
+    stop = () => resolve('stopped');
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  for (;;) {
+    // Read before the run: what changes while it runs is a change. A contract may name other configuration now.
+    const files = await watchedFiles(paths);
+    const loaded = await readSources(files).catch(() => []);
     try {
       await once();
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       process.stderr.write(`postern: ${error.message}\n`);
     }
+    let notice = (): void => {};
+    const changed = new Promise<'changed'>((resolve) => {
+      notice = () => resolve('changed');
+    });
+    const watching = watchSources(files, loaded, () => notice());
     process.stderr.write('waiting for changes\n');
-  };
-  await run();
+    const what = await Promise.race([changed, stopped]);
+    await watching.close();
+    if (what === 'stopped') return INTERRUPTED;
+  }
+}
+
+/** Contracts and the configuration that they name. */
+async function watchedFiles(paths: readonly string[]): Promise<readonly string[]> {
   const contracts = await findContracts(paths.length === 0 ? ['.'] : paths);
-  const config = await Promise.all(
-    contracts.map((file) =>
-      readContract(file).then(
-        (contract) => contract.config,
-        () => [],
-      ),
+  const config = contracts.map((file) =>
+    readContract(file).then(
+      (contract) => contract.config,
+      () => [],
     ),
   );
-  const files = [...contracts, ...config.flat()];
-  const watching = watchSources(files, await readSources(files).catch(() => []), run);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
-  await watching.close();
-  return INTERRUPTED;
+  return [...contracts, ...(await Promise.all(config)).flat()];
 }

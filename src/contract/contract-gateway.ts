@@ -12,7 +12,8 @@ import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index
 import { ContractClientAuthority, ContractFile } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
 import type { ClientCertificate } from '../gateway/client/client-connection.js';
-import { type Compiled, type CompileOptions, compile, servicePorts } from '../gateway/compile.js';
+import { isKeyPair } from '../gateway/client/tls-outcome.js';
+import { type CompileOptions, type Configuration, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
 import { type RunningGateway, runGateway } from '../gateway/run.js';
@@ -40,7 +41,7 @@ export interface GatewayChanges {
 
 /** A configuration that can be asked. */
 export interface ContractGateway {
-  readonly compiled: Compiled;
+  readonly compiled: Configuration;
   readonly sources: readonly Source[];
   readonly index: SnapshotIndex;
   /** Upstreams by the address that their clusters have as endpoint. */
@@ -181,8 +182,8 @@ async function openRun(
   }
 }
 
-function deciders(compiled: Compiled, index: SnapshotIndex): Pick<ContractGateway, 'decide' | 'explain'> {
-  const options = { origins: compiled.origins, servicePorts: servicePorts(compiled) };
+function deciders(compiled: Configuration, index: SnapshotIndex): Pick<ContractGateway, 'decide' | 'explain'> {
+  const options = { origins: compiled.origins, servicePorts: compiled.servicePorts };
   return {
     decide: (call) => decide(index, call, options),
     explain: (call, certificate) =>
@@ -306,8 +307,7 @@ async function makeClient(
   if (spec.kind === 'files') {
     const cert = await readText(contract, `clients.${spec.name}.cert`, spec.cert, spec);
     const key = await readText(contract, `clients.${spec.name}.key`, spec.key, spec);
-    const isPair = cert.includes('-----BEGIN CERTIFICATE-----') && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(key);
-    if (isPair) return { cert, key };
+    if (isKeyPair(cert, key)) return { cert, key };
     const parameters = { what: `clients.${spec.name}`, reason: 'the files hold no PEM certificate and private key' };
     return createDiagnostic(ContractFile, spec.origin, parameters);
   }

@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import type { Decision } from '../decide/decision.js';
 import { ContractFile, ContractUpstreamUnused } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
-import { ConfigError } from '../gateway/compile.js';
 import type { Contract, TestCase, UpstreamSpec } from './contract.js';
 import { ContractError } from './contract-error.js';
 import { type ContractGateway, type GatewayChanges, openContractGateway } from './contract-gateway.js';
@@ -172,5 +171,3 @@ function clustersOf(decision: Decision, gateway: ContractGateway): readonly stri
   }
   return names;
 }
-
-export { ConfigError };

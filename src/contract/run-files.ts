@@ -1,5 +1,6 @@
 // Contract files for the library: `runContract` of `postern/testing`.
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { checkOptionNames, OptionError } from '../gateway/option-error.js';
 import type { GatewayOptions } from '../gateway.js';
 import { findContracts } from './find-contracts.js';
@@ -107,7 +108,9 @@ export async function runContractFiles(
   const report = buildReport(results, performance.now() - started, options.failUnder);
   for (const output of reporters) {
     output.reporter.end(report);
-    if (output.file !== undefined) writeFileSync(output.file, output.text.join(''));
+    if (output.file === undefined) continue;
+    mkdirSync(path.dirname(output.file), { recursive: true });
+    writeFileSync(output.file, output.text.join(''));
   }
   const { passed, failed, skipped } = report.counts;
   return {

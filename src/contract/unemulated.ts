@@ -7,7 +7,7 @@ import { entryOf, textOf, type YamlNode } from '../config/yaml/tree.js';
 import { AllowedButNotInUse, FieldNotEmulated, KindNotEmulated, NotEmulatedInUse } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
 import type { Origin } from '../diagnostics/origin.js';
-import type { Compiled } from '../gateway/compile.js';
+import type { Configuration } from '../gateway/compile.js';
 import type { Contract } from './contract.js';
 import { scalarText, under } from './decode-expectation.js';
 
@@ -37,7 +37,7 @@ export interface UnemulatedResult {
 /** Looks through what was loaded; `allowed` comes from the contract, 'all' also from a flag. */
 export function findUnemulated(
   sources: readonly Source[],
-  compiled: Compiled,
+  compiled: Configuration,
   allowed: Contract['gateway']['allowUnemulated'],
   allowedOrigin: Origin,
   namespace: string,
@@ -60,7 +60,7 @@ export function findUnemulated(
   return { refused, exceptions: [...exceptions], unused };
 }
 
-function bindingObjects(sources: readonly Source[], compiled: Compiled, namespace: string): Finding[] {
+function bindingObjects(sources: readonly Source[], compiled: Configuration, namespace: string): Finding[] {
   const files = new Set<string>();
   for (const { code, origin } of compiled.diagnostics) {
     if (code === KindNotEmulated.code && origin !== undefined) files.add(origin.file);
@@ -95,9 +95,8 @@ function namespaceOf(object: YamlNode, otherwise: string): string {
 }
 
 /** In the gateway's namespace or the root's, and with labels that the gateway's pod has. */
-function bindsToGateway(object: YamlNode, kind: string, compiled: Compiled, namespace: string): boolean {
-  const { proxy } = compiled.context;
-  const rootNamespace = compiled.store.mesh.rootNamespace ?? 'istio-system';
+function bindsToGateway(object: YamlNode, kind: string, compiled: Configuration, namespace: string): boolean {
+  const { proxy, rootNamespace } = compiled;
   const own = namespaceOf(object, namespace);
   if (own !== proxy.namespace && own !== rootNamespace) return false;
   const spec = under(object, 'spec');
@@ -122,7 +121,7 @@ function patchesGateways(spec: YamlNode | undefined): boolean {
   });
 }
 
-function fields(compiled: Compiled): Finding[] {
+function fields(compiled: Configuration): Finding[] {
   const findings: Finding[] = [];
   for (const { code, message, origin } of compiled.diagnostics) {
     if (code !== FieldNotEmulated.code) continue;

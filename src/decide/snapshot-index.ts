@@ -11,7 +11,7 @@ import {
 } from '../xds/index.js';
 import { type RouteConfigIndex, RouteTable } from './route-table.js';
 
-export type { RouteConfigIndex } from './route-table.js';
+export { prepareVirtualHost, type RouteConfigIndex } from './route-table.js';
 
 /** Compiled filter chain matches of one listener. */
 export interface ListenerIndex {

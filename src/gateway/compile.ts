@@ -1,20 +1,25 @@
 // From texts to a snapshot: the stages of ARCHITECTURE.md in one function. Nothing here opens a port; stubs and
 // certificates that the options ask for are made on the way.
-import { type LoadResult, loadConfig, type Source } from '../config/load.js';
+import { type LoadCache, type LoadCounts, type LoadResult, loadConfig, type Source } from '../config/load.js';
 import type { MeshConfig } from '../config/model/mesh-config.js';
 import { extendStore, type Store } from '../config/store.js';
 import { AssumedServices, DevelopmentCertificate, UnusedUpstreamMapping } from '../diagnostics/catalogue.js';
 import { collect, type Diagnostic, hasErrors } from '../diagnostics/diagnostic.js';
 import type { OriginTable } from '../diagnostics/origin.js';
 import { buildPushContext } from '../registry/build-push-context.js';
-import { gatewayPortResolver } from '../registry/gateway-ports.js';
+import { gatewayPortTargets } from '../registry/gateway-ports.js';
 import type { GatewayProxy, PushContext, ReadCredentialFile, WorkloadCertificates } from '../registry/push-context.js';
 import { reportEmptyClusters } from '../translate/clusters/empty-clusters.js';
 import { translate } from '../translate/translate.js';
 import type { Snapshot } from '../xds/index.js';
 import { readCredentialFile } from './credential-files.js';
-import { type DevelopmentCertificates, needsWorkloadIdentity } from './development-certificates.js';
-import { type Stubs, withoutUpstreamChecks } from './stubs.js';
+import {
+  type DevelopmentCertificates,
+  developmentSecrets,
+  findMissingSecrets,
+  needsWorkloadIdentity,
+} from './development-certificates.js';
+import { findStubbed, type Stubs, withoutUpstreamChecks, withStubs } from './stubs.js';
 import { applyUpstreamMappings, type UpstreamMapping } from './upstream-mapping.js';
 
 /** What the flags and the library's options say about loading and translating. */
@@ -41,17 +46,14 @@ export interface CompileOptions {
 /** What stands in for the rest of the cluster; kept across reloads. */
 export interface StandIns {
   /** `undefined`: a destination without endpoints is 503 UH. */
-  readonly stubs: Stubs | undefined;
+  readonly stubs: Pick<Stubs, 'addresses'> | undefined;
   /** Makes the certificates of `--dev-certs` and the mesh identity. */
-  readonly certificates: DevelopmentCertificates;
+  readonly certificates: Pick<DevelopmentCertificates, 'issueSecrets' | 'workloadIdentity'>;
   readonly devCerts: boolean;
 }
 
-/** A configuration on its way to the data plane, with everything that was found on the way. */
-export interface Compiled {
-  readonly load: LoadResult;
-  readonly store: Store;
-  readonly context: PushContext;
+/** A compiled configuration as the data plane and those who ask about it need it: plain data beside the origins. */
+export interface Configuration {
   readonly snapshot: Snapshot;
   readonly origins: OriginTable;
   /** Of loading and translating, in that order. */
@@ -61,15 +63,25 @@ export interface Compiled {
   readonly stubbed: readonly string[];
   /** Names of Secrets that `--dev-certs` made. */
   readonly developmentSecrets: readonly string[];
+  readonly counts: LoadCounts;
+  readonly proxy: GatewayProxy;
+  /** Of the mesh. */
+  readonly rootNamespace: string;
+  /** How many Gateways are loaded, whatever they select. */
+  readonly gateways: number;
+  /** The ports that the Gateways write, each with the container port that it is listened on: `443 → 8443`. */
+  readonly servicePorts: ReadonlyMap<number, number>;
+  /** The port translation of the gateway's Services; a port that is not in it is listened on as it is written. */
+  readonly portTargets: ReadonlyMap<number, number>;
+  /** Absent when another thread has loaded it. */
+  readonly load?: LoadResult;
 }
 
-/** The ports that the Gateways write, each with the container port that it is listened on: `443 → 8443`. */
-export function servicePorts({ context, store }: Pick<Compiled, 'context' | 'store'>): ReadonlyMap<number, number> {
-  const resolve = gatewayPortResolver(context.store, context.proxy);
-  const ports = new Map<number, number>();
-  for (const gateway of store.all('Gateway'))
-    for (const { port } of gateway.spec.servers) ports.set(port.number, resolve(port.number));
-  return ports;
+/** A configuration on its way to the data plane, with everything that was found on the way. */
+export interface Compiled extends Configuration {
+  readonly load: LoadResult;
+  readonly store: Store;
+  readonly context: PushContext;
 }
 
 /** Thrown when the configuration has errors; nothing was started or changed. */
@@ -102,19 +114,27 @@ export async function compile(
   sources: readonly Source[],
   options: CompileOptions,
   standIns: StandIns,
+  cache?: LoadCache,
 ): Promise<Compiled> {
   const load = loadConfig(sources, {
     namespace: options.namespace ?? 'default',
     meshConfig: options.meshConfig,
     mesh: options.mesh,
     maxInput: options.maxInput,
+    cache,
   });
   const diagnostics: Diagnostic[] = [...load.diagnostics];
   if (hasErrors(diagnostics)) throw new ConfigError(diagnostics);
   const report = collect(diagnostics);
   const proxy = gatewayProxy(options.proxy);
 
-  const secrets = standIns.devCerts ? await standIns.certificates.secretsFor(load.store, proxy) : [];
+  const secrets = standIns.devCerts
+    ? developmentSecrets(
+        load.store,
+        proxy,
+        await standIns.certificates.issueSecrets(findMissingSecrets(load.store, proxy)),
+      )
+    : [];
   for (const secret of secrets) {
     report(DevelopmentCertificate, secret.resource.origin, { name: secret.name, hosts: secret.hosts.join(', ') });
   }
@@ -140,13 +160,14 @@ export async function compile(
   const translation = translate(context, report);
   const mapped = applyUpstreamMappings(translation.snapshot, options.upstreams ?? [], proxy.domain);
   for (const mapping of mapped.unused) report(UnusedUpstreamMapping, undefined, { mapping: mapping.text });
-  const stood =
-    standIns.stubs === undefined
-      ? { snapshot: mapped.snapshot, stubbed: [] }
-      : await standIns.stubs.stand(mapped.snapshot, context);
+  const stubbed = standIns.stubs === undefined ? [] : findStubbed(mapped.snapshot, context);
+  const stood = withStubs(mapped.snapshot, (await standIns.stubs?.addresses(stubbed)) ?? new Map());
   // Only now: what a mapping or a stub supplies is no finding.
-  reportEmptyClusters(context, stood.snapshot, report);
-  const snapshot = options.trustUpstreams === true ? withoutUpstreamChecks(stood.snapshot) : stood.snapshot;
+  reportEmptyClusters(context, stood, report);
+  const snapshot = options.trustUpstreams === true ? withoutUpstreamChecks(stood) : stood;
+  const portTargets = gatewayPortTargets(context.store, context.proxy);
+  const gateways = store.all('Gateway');
+  const written = gateways.flatMap(({ spec }) => spec.servers.map(({ port }) => port.number));
   return {
     load,
     store,
@@ -155,7 +176,13 @@ export async function compile(
     origins: translation.origins,
     diagnostics,
     assumedServices: assumeServices,
-    stubbed: stood.stubbed,
+    stubbed,
     developmentSecrets: secrets.map((secret) => secret.name),
+    counts: load.counts,
+    proxy,
+    rootNamespace: store.mesh.rootNamespace ?? 'istio-system',
+    gateways: gateways.length,
+    servicePorts: new Map(written.map((port) => [port, portTargets.get(port) ?? port])),
+    portTargets,
   };
 }

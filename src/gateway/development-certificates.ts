@@ -16,6 +16,15 @@ export interface DevelopmentSecret {
   readonly resource: Resource<'Secret'>;
 }
 
+/** A Secret that a Gateway names and nobody wrote; plain data. */
+export interface MissingSecret {
+  readonly name: string;
+  /** Sorted. */
+  readonly hosts: readonly string[];
+  /** Client certificates are asked for, and nothing says who signs them. */
+  readonly needsCa: boolean;
+}
+
 /** How long another process may take between its key and its certificate: 50 times 20 ms. */
 const ATTEMPTS = 50;
 const PAUSE = 20;
@@ -62,32 +71,14 @@ export class DevelopmentCertificates {
       : { cert: path.join(this.folder, 'client.crt'), key: path.join(this.folder, 'client.key') };
   }
 
-  /** Secrets for the credential names of the Gateways that have none in the gateway's namespace. */
-  async secretsFor(store: Store, proxy: GatewayProxy): Promise<readonly DevelopmentSecret[]> {
-    const wanted = new Map<string, { hosts: Set<string>; mutual: boolean; gateway: Resource<'Gateway'> }>();
-    for (const gateway of store.all('Gateway')) {
-      for (const server of gateway.spec.servers) {
-        const tls = server.tls;
-        if (tls === undefined || !('certificates' in tls) || tls.certificates.kind !== 'credential') continue;
-        for (const written of tls.certificates.names) {
-          const name = secretName(written, proxy.namespace);
-          if (name === undefined || store.get('Secret', proxy.namespace, name) !== undefined) continue;
-          const entry = wanted.get(name) ?? { hosts: new Set<string>(), mutual: false, gateway };
-          for (const host of server.hosts) entry.hosts.add(host.slice(host.indexOf('/') + 1));
-          entry.mutual ||= tls.mode !== 'SIMPLE';
-          wanted.set(name, entry);
-        }
-      }
-    }
-    const made: DevelopmentSecret[] = [];
-    for (const [name, { hosts, mutual, gateway }] of wanted) {
-      const names = [...hosts].sort();
+  /** Makes what `findMissingSecrets` has found: the data of each Secret, in that order. */
+  async issueSecrets(missing: readonly MissingSecret[]): Promise<readonly Readonly<Record<string, string>>[]> {
+    const made: Readonly<Record<string, string>>[] = [];
+    for (const { name, hosts, needsCa } of missing) {
       const ca = await this.ca();
-      const pair = await this.once(`${name}\n${names.join('\n')}`, () => issueCertificate(ca, serverRequest(names)));
-      const hasCa = store.get('Secret', proxy.namespace, `${name}-cacert`) !== undefined;
-      const data: Record<string, string> = { 'tls.crt': pair.certificate, 'tls.key': pair.privateKey };
-      if (mutual && !hasCa) data['ca.crt'] = ca.certificate;
-      made.push({ name, hosts: names, resource: secretResource(proxy.namespace, name, data, gateway) });
+      const pair = await this.once(`${name}\n${hosts.join('\n')}`, () => issueCertificate(ca, serverRequest(hosts)));
+      const data = { 'tls.crt': pair.certificate, 'tls.key': pair.privateKey };
+      made.push(needsCa ? { ...data, 'ca.crt': ca.certificate } : data);
     }
     return made;
   }
@@ -131,6 +122,53 @@ export class DevelopmentCertificates {
     await writeWhole(path.join(this.folder, `${name}.crt`), pair.certificate, 0o644);
     return pair;
   }
+}
+
+/** The credential names of the Gateways that have no Secret in the gateway's namespace. */
+export function findMissingSecrets(store: Store, proxy: GatewayProxy): readonly MissingSecret[] {
+  return [...wantedSecrets(store, proxy)].map(([name, { hosts, mutual }]) => ({
+    name,
+    hosts: [...hosts].sort(),
+    needsCa: mutual && store.get('Secret', proxy.namespace, `${name}-cacert`) === undefined,
+  }));
+}
+
+/** The Secrets themselves, with the data that was issued for `findMissingSecrets`. */
+export function developmentSecrets(
+  store: Store,
+  proxy: GatewayProxy,
+  issued: readonly Readonly<Record<string, string>>[],
+): readonly DevelopmentSecret[] {
+  return [...wantedSecrets(store, proxy)].map(([name, { hosts, gateway }], index) => ({
+    name,
+    hosts: [...hosts].sort(),
+    resource: secretResource(proxy.namespace, name, issued[index] ?? {}, gateway),
+  }));
+}
+
+interface WantedSecret {
+  readonly hosts: Set<string>;
+  mutual: boolean;
+  readonly gateway: Resource<'Gateway'>;
+}
+
+function wantedSecrets(store: Store, proxy: GatewayProxy): ReadonlyMap<string, WantedSecret> {
+  const wanted = new Map<string, WantedSecret>();
+  for (const gateway of store.all('Gateway')) {
+    for (const server of gateway.spec.servers) {
+      const tls = server.tls;
+      if (tls === undefined || !('certificates' in tls) || tls.certificates.kind !== 'credential') continue;
+      for (const written of tls.certificates.names) {
+        const name = secretName(written, proxy.namespace);
+        if (name === undefined || store.get('Secret', proxy.namespace, name) !== undefined) continue;
+        const entry = wanted.get(name) ?? { hosts: new Set<string>(), mutual: false, gateway };
+        for (const host of server.hosts) entry.hosts.add(host.slice(host.indexOf('/') + 1));
+        entry.mutual ||= tls.mode !== 'SIMPLE';
+        wanted.set(name, entry);
+      }
+    }
+  }
+  return wanted;
 }
 
 /** True when something in the files makes the gateway show or check a mesh identity. */

@@ -6,15 +6,15 @@ import type { Environment } from '../dataplane/environment.js';
 import { createHttpServer } from '../dataplane/http-connection-manager/http-server.js';
 import { type ApplyReport, ListenerManager } from '../dataplane/listener/listener-manager.js';
 import type { StreamObserver } from '../dataplane/telemetry/stream-info.js';
-import { createClusterManager } from '../dataplane/upstream/clusters.js';
+import { Turns } from '../dataplane/turns.js';
+import { createClusterManager, createClusterManagerInTurns } from '../dataplane/upstream/clusters.js';
 import { noSecretArrives } from '../decide/chain-readiness.js';
-import { buildSnapshotIndex } from '../decide/snapshot-index.js';
+import { buildSnapshotIndex, prepareVirtualHost } from '../decide/snapshot-index.js';
 import type { Diagnostic } from '../diagnostics/diagnostic.js';
-import { gatewayPortResolver } from '../registry/gateway-ports.js';
 import { type StubOptions, startEchoStub } from '../stub/echo-stub.js';
-import { acceptUpdate } from '../translate/update.js';
 import type { Snapshot } from '../xds/index.js';
-import { type Compiled, type CompileOptions, ConfigError, compile, type StandIns, servicePorts } from './compile.js';
+import { type CompileOptions, ConfigError, type Configuration } from './compile.js';
+import { Compiler } from './compiler.js';
 import { DevelopmentCertificates } from './development-certificates.js';
 import { createEnvironment } from './environment.js';
 import { Stubs } from './stubs.js';
@@ -58,7 +58,7 @@ export interface BoundListener {
 
 /** What became of a reload: all of it took effect, or nothing. */
 export type ReloadResult =
-  | { readonly kind: 'applied'; readonly compiled: Compiled; readonly listeners: ApplyReport }
+  | { readonly kind: 'applied'; readonly compiled: Configuration; readonly listeners: ApplyReport }
   /** The running configuration stays. */
   | {
       readonly kind: 'refused';
@@ -70,7 +70,7 @@ export type ReloadResult =
 
 /** A gateway in service. The getters show what runs now, so they change with a reload. */
 export interface RunningGateway {
-  readonly compiled: Compiled;
+  readonly compiled: Configuration;
   readonly snapshot: Snapshot;
   readonly running: RunningSnapshot;
   readonly diagnostics: readonly Diagnostic[];
@@ -100,14 +100,15 @@ const NOTHING: ApplyReport = { bound: [], failed: [] };
 
 class Gateway implements RunningGateway {
   // `start` sets both before `runGateway` hands the gateway out; the listeners that read them are bound after that.
-  compiled!: Compiled;
+  compiled!: Configuration;
   running!: RunningSnapshot;
   applied: ApplyReport = NOTHING;
   settled: Promise<void> = Promise.resolve();
   state: 'initializing' | 'live' | 'draining' = 'initializing';
   private readonly options: RunOptions;
   private readonly environment: Environment;
-  private readonly standIns: StandIns;
+  private readonly stubs: Stubs | undefined;
+  private readonly compiler: Compiler;
   private readonly manager: ListenerManager;
   private ports: ReadonlyMap<number, number> = new Map();
   private queue: Promise<unknown> = Promise.resolve();
@@ -125,14 +126,16 @@ class Gateway implements RunningGateway {
       }));
     this.environment = options.adapt === undefined ? machine : options.adapt(machine);
     const { onReceived } = options;
-    this.standIns = {
-      stubs:
-        options.stubs === false
-          ? undefined
-          : new Stubs((name) => startEchoStub({ name, ...(onReceived === undefined ? {} : { onReceived }) })),
+    this.stubs =
+      options.stubs === false
+        ? undefined
+        : new Stubs((name) => startEchoStub({ name, ...(onReceived === undefined ? {} : { onReceived }) }));
+    this.compiler = new Compiler({
+      options: onlyCompileOptions(options),
+      stubs: this.stubs,
       certificates: options.certificates ?? new DevelopmentCertificates(undefined),
       devCerts: options.devCerts === true,
-    };
+    });
     const context: DataPlaneContext = {
       environment: this.environment,
       current: () => this.running,
@@ -150,7 +153,7 @@ class Gateway implements RunningGateway {
   }
 
   get servicePorts(): ReadonlyMap<number, number> {
-    return servicePorts(this.compiled);
+    return this.compiled.servicePorts;
   }
 
   get listeners(): readonly BoundListener[] {
@@ -159,7 +162,8 @@ class Gateway implements RunningGateway {
 
   async start(): Promise<void> {
     try {
-      const compiled = await this.compile();
+      const compiled = await this.compile(undefined);
+      this.compiler.commit();
       this.ports = boundPorts(this.options.ports, compiled);
       this.compiled = compiled;
       this.running = this.build(compiled);
@@ -170,7 +174,8 @@ class Gateway implements RunningGateway {
         await this.apply();
       }
     } catch (error) {
-      await this.standIns.stubs?.close();
+      await this.compiler.close();
+      await this.stubs?.close();
       throw error;
     }
   }
@@ -195,28 +200,28 @@ class Gateway implements RunningGateway {
     await this.queue.catch(() => undefined);
     await this.manager.close(drainTime);
     this.running.clusters.close();
-    await this.standIns.stubs?.close();
+    await this.compiler.close();
+    await this.stubs?.close();
   }
 
   private async reloadNow(): Promise<ReloadResult> {
     if (this.closed) return { kind: 'refused', diagnostics: [], failed: [] };
-    let compiled: Compiled;
+    let compiled: Configuration;
     try {
-      const update = await this.compile();
-      // What Envoy would not take over (a refused listener, a deleted Secret) stays as it runs.
-      compiled = { ...update, snapshot: acceptUpdate(this.compiled.snapshot, update.snapshot) };
+      compiled = await this.compile(this.compiled);
     } catch (error) {
       if (error instanceof ConfigError) return { kind: 'refused', diagnostics: error.diagnostics, failed: [] };
       throw error;
     }
     this.ports = boundPorts(this.options.ports, compiled);
     const previous = this.running;
-    const next = this.build(compiled, previous);
+    const next = await this.rebuild(compiled, previous);
     let committed = false;
     const commit = (): void => {
       committed = true;
       this.compiled = compiled;
       this.running = next;
+      this.compiler.commit();
     };
     if (this.endWarming !== undefined) {
       commit();
@@ -234,22 +239,37 @@ class Gateway implements RunningGateway {
       }
     }
     previous.clusters.close();
-    await this.standIns.stubs?.retain(compiled.stubbed);
+    await this.stubs?.retain(compiled.stubbed);
     return { kind: 'applied', compiled, listeners: this.applied };
   }
 
-  private async compile(): Promise<Compiled> {
+  private async compile(running: Configuration | undefined): Promise<Configuration> {
     const sources = typeof this.options.sources === 'function' ? await this.options.sources() : this.options.sources;
-    return compile(sources, this.options, this.standIns);
+    return this.compiler.compile(sources, running);
   }
 
-  private build(compiled: Compiled, previous?: RunningSnapshot): RunningSnapshot {
-    const { snapshot } = compiled;
+  private build({ snapshot }: Configuration): RunningSnapshot {
     return {
       snapshot,
       index: buildSnapshotIndex(snapshot),
-      clusters: createClusterManager(snapshot, this.environment, previous?.clusters),
+      clusters: createClusterManager(snapshot, this.environment),
     };
+  }
+
+  // While the old one serves, so never long without a turn for it.
+  private async rebuild({ snapshot }: Configuration, previous: RunningSnapshot): Promise<RunningSnapshot> {
+    const turns = new Turns();
+    for (const table of snapshot.routes) {
+      for (const host of table.virtual_hosts) {
+        if (turns.isOver()) await turns.next();
+        prepareVirtualHost(host);
+      }
+    }
+    await turns.next();
+    const index = buildSnapshotIndex(snapshot);
+    await turns.next();
+    const clusters = await createClusterManagerInTurns(snapshot, this.environment, previous.clusters);
+    return { snapshot, index, clusters };
   }
 
   private async apply(): Promise<void> {
@@ -272,9 +292,29 @@ class Gateway implements RunningGateway {
 }
 
 // `--port` names a server port as the Service has it (443) or as the container has it (8443).
-function boundPorts(wanted: ReadonlyMap<number, number> | undefined, compiled: Compiled): ReadonlyMap<number, number> {
+function boundPorts(
+  wanted: ReadonlyMap<number, number> | undefined,
+  { portTargets }: Configuration,
+): ReadonlyMap<number, number> {
   const ports = new Map<number, number>();
-  const resolve = gatewayPortResolver(compiled.context.store, compiled.context.proxy);
-  for (const [port, bind] of wanted ?? []) ports.set(resolve(port), bind);
+  for (const [port, bind] of wanted ?? []) ports.set(portTargets.get(port) ?? port, bind);
   return ports;
+}
+
+// Of all options those that may go to another thread, and the one function that keeps them from it.
+function onlyCompileOptions(options: RunOptions): CompileOptions {
+  const { namespace, meshConfig, mesh, maxInput, proxy, upstreams } = options;
+  const { assumeServices, workloadCertificates, trustUpstreams, readFile } = options;
+  return {
+    namespace,
+    meshConfig,
+    mesh,
+    maxInput,
+    proxy,
+    upstreams,
+    assumeServices,
+    workloadCertificates,
+    trustUpstreams,
+    readFile,
+  };
 }

@@ -25,32 +25,17 @@ export class Stubs {
     this.startStub = start;
   }
 
-  /** The snapshot with a stub as the endpoint of every cluster that has no local address. */
-  async stand(
-    snapshot: Snapshot,
-    context: PushContext,
-  ): Promise<{ readonly snapshot: Snapshot; readonly stubbed: readonly string[] }> {
-    const endpoints: Record<string, readonly Endpoint[]> = { ...snapshot.endpoints };
-    const stubbed: string[] = [];
-    const clusters: Cluster[] = [];
-    for (const cluster of snapshot.clusters) {
-      if (!needsStub(cluster, snapshot, context)) {
-        clusters.push(cluster);
-        continue;
-      }
-      const stub = await this.start(cluster.name);
-      stubbed.push(cluster.name);
-      endpoints[cluster.name] = [
-        { address: stub.address, weight: 1, locality: {}, priority: 0, health: 'HEALTHY', tlsMode: 'disabled' },
-      ];
-      clusters.push(plaintext(cluster));
-    }
-    return { snapshot: { ...snapshot, clusters, endpoints }, stubbed };
+  /** Addresses of the stubs of these clusters, started where they do not run yet. */
+  async addresses(names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const addresses = new Map<string, string>();
+    for (const name of names) addresses.set(name, (await this.start(name)).address);
+    return addresses;
   }
 
   /** Stops the stubs of other clusters; for after the snapshot that needed them is gone. */
   async retain(names: readonly string[]): Promise<void> {
-    for (const name of this.running.keys()) if (!names.includes(name)) await this.stop(name);
+    const kept = new Set(names);
+    for (const name of this.running.keys()) if (!kept.has(name)) await this.stop(name);
   }
 
   async close(): Promise<void> {
@@ -73,6 +58,27 @@ export class Stubs {
     this.running.delete(name);
     await (await stub?.catch(() => undefined))?.close();
   }
+}
+
+/** Names of the clusters that a stub has to stand in for: those that have no local address. */
+export function findStubbed(snapshot: Snapshot, context: PushContext): readonly string[] {
+  return snapshot.clusters.filter((cluster) => needsStub(cluster, snapshot, context)).map(({ name }) => name);
+}
+
+/** The snapshot with stubs as the endpoints of these clusters. */
+export function withStubs(snapshot: Snapshot, addresses: ReadonlyMap<string, string>): Snapshot {
+  if (addresses.size === 0) return snapshot;
+  const clusters = snapshot.clusters.map((cluster) => (addresses.has(cluster.name) ? plaintext(cluster) : cluster));
+  return withStubAddresses({ ...snapshot, clusters }, addresses);
+}
+
+/** The same for a snapshot that has stubs already, of which the addresses were not known. */
+export function withStubAddresses(snapshot: Snapshot, addresses: ReadonlyMap<string, string>): Snapshot {
+  if (addresses.size === 0) return snapshot;
+  const endpoints: Record<string, readonly Endpoint[]> = { ...snapshot.endpoints };
+  for (const [name, address] of addresses)
+    endpoints[name] = [{ address, weight: 1, locality: {}, priority: 0, health: 'HEALTHY', tlsMode: 'disabled' }];
+  return { ...snapshot, endpoints };
 }
 
 // A service with endpoints of its own keeps them, also a subset of it that selects none (503 UH, as in Istio). One for

@@ -19,12 +19,18 @@ interface ServicePortTarget {
 
 /** The port translation of this gateway workload. `store` is that of the PushContext, with the gateway's own Service. */
 export function gatewayPortResolver(store: Store, proxy: GatewayProxy): ResolveGatewayPort {
+  const targets = gatewayPortTargets(store, proxy);
+  return (port) => targets.get(port) ?? port;
+}
+
+/** The same as plain data: ports that are not in it are listened on as they are written. */
+export function gatewayPortTargets(store: Store, proxy: GatewayProxy): ReadonlyMap<number, number> {
   const targets = new Map<number, number>();
   for (const target of portTargets(store, proxy)) {
     // The first candidate counts, and it is followed once: 6001 -> 6002 and 6002 -> 6001 swap two ports.
     if (!targets.has(target.port)) targets.set(target.port, target.targetPort);
   }
-  return (port) => targets.get(port) ?? port;
+  return targets;
 }
 
 /** Does the Service pick the gateway pod? */

@@ -1,5 +1,6 @@
 // The TLS context of a server that ends TLS: which secrets it asks for, when it wants a client certificate, versions,
 // ciphers and ALPN. Spec gateway.md §6.4, §7.1, §7.2, §7.6, §8.1, §8.3.
+import { CIPHER_SUITES } from '../config/model/cipher-suites.js';
 import type { ServerCertificates, TerminatingTlsSettings, TlsVersion } from '../config/model/gateway.js';
 import type { MeshConfig } from '../config/model/mesh-config.js';
 import { TlsAlgorithmUnavailable } from '../diagnostics/catalogue.js';
@@ -153,24 +154,6 @@ const PROTOCOL_VERSIONS: Readonly<Record<TlsVersion, TlsProtocolVersion>> = {
   TLSV1_3: 'TLSv1_3',
 };
 
-const KNOWN_CIPHERS: ReadonlySet<string> = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-]);
-
 /** Mesh defaults with the server's own settings over them; absent when nobody wrote anything. */
 function tlsParameters(tls: TerminatingTlsSettings, mesh: MeshConfig): Pick<CommonTlsContext, 'tls_params'> {
   const defaults = mesh.tlsDefaults;
@@ -193,5 +176,5 @@ function writtenVersion(version: TlsVersion | undefined): TlsProtocolVersion | u
 }
 
 function knownCiphers(suites: readonly string[]): readonly string[] {
-  return [...new Set(suites)].filter((suite) => KNOWN_CIPHERS.has(suite));
+  return [...new Set(suites)].filter((suite) => CIPHER_SUITES.has(suite));
 }

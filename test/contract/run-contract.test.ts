@@ -260,7 +260,7 @@ t.test('every expectation holds and fails, in both modes', async (t) => {
 
 t.test('splits', async (t) => {
   const split = (weights: string): Given => ({
-    contract: `${HEAD}tests:\n- name: s\n  request: { url: "${url('/split')}" }\n  expect: { split: ${weights} }\n  samples: 150\n`,
+    contract: `${HEAD}tests:\n- name: s\n  request: { url: "${url('/split')}" }\n  expect: { split: ${weights} }\n  samples: 60\n`,
   });
   for (const [weights, ok] of [
     ['{ v1: 70, v2: 20, "outbound|443||ext.example.com": 10 }', true],

@@ -26,7 +26,9 @@ interface Run {
 
 function run(args: readonly string[]): Promise<Run> {
   return new Promise((resolve) => {
-    const env = { ...process.env, NO_COLOR: '1', TAP: '1', NODE_OPTIONS: '', NODE_TEST_CONTEXT: undefined };
+    // Not as a child of this test's own runner.
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(TAP|_TAP|NODE_OPTIONS|NODE_TEST)/.test(name));
+    const env = { ...Object.fromEntries(inherited), NO_COLOR: '1', TAP: '1' };
     execFile(process.execPath, args, { cwd: folder, env, timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), output: stdout + stderr });
     });
@@ -89,7 +91,7 @@ t.test('the shop under tap, node:test and vitest', async (t) => {
   );
   const tap = await run(['shop.test.mjs']);
   t.equal(tap.code, 0, tap.output);
-  t.match(tap.output, /# \{ total: 36, pass: 36 \}/);
+  t.match(tap.output, /^ok 2 - the same in code/m);
   const node = await run(['--test', '--test-reporter=tap', 'node.test.mjs']);
   t.equal(node.code, 0, node.output);
   t.match(node.output, /# pass 1/);

@@ -1,9 +1,16 @@
 // @grpc/grpc-js as client and as server, the gateway between them (spec dataplane.md §3.8): every kind of call, over TLS
 // and plaintext, and what a gRPC client is told when the gateway answers itself.
 import { readFileSync } from 'node:fs';
+import net from 'node:net';
 import * as grpc from '@grpc/grpc-js';
 import t from 'tap';
-import { CA_FILE, type ClientGateway, startClientGateway, toService } from '../support/client-gateway.js';
+import {
+  CA_FILE,
+  type ClientGateway,
+  listenOnLoopback,
+  startClientGateway,
+  toService,
+} from '../support/client-gateway.js';
 import { type ByteClient, byteClient, byteService, callUnary } from '../support/generic-grpc.js';
 import { deadPort } from '../support/http-gateway.js';
 
@@ -80,8 +87,7 @@ const routes = `
   ${toService('grpc')}
 - match: [{ uri: { prefix: /test.Timeout/ } }]
   timeout: 0.2s
-  rewrite: { uri: /test.Echo/ }
-  ${toService('grpc')}
+  ${toService('silent')}
 - match: [{ uri: { prefix: /test.NoHosts/ } }]
   ${toService('empty')}
 - match: [{ uri: { prefix: /test.Refused/ } }]
@@ -103,10 +109,18 @@ const routes = `
   rewrite: { uri: /test.Echo/ }
   ${toService('nogrpc')}
 `;
+// A server of gRPC would end the call by itself at the time that the gateway names it.
+const accepted = new Set<net.Socket>();
+const silent = net.createServer((socket) => {
+  accepted.add(socket);
+  socket.on('error', () => {});
+  socket.resume();
+});
 const gateway: ClientGateway = await startClientGateway([
   { name: 'grpc', port: server.port, protocol: 'GRPC', routes },
   { name: 'empty', port: undefined, protocol: 'GRPC' },
   { name: 'refused', port: await deadPort(), protocol: 'GRPC' },
+  { name: 'silent', port: await listenOnLoopback(silent), protocol: 'GRPC' },
   // A server of HTTP/2 that is spoken to in HTTP/1.1.
   { name: 'nogrpc', port: server.port, protocol: 'HTTP' },
 ]);
@@ -274,3 +288,5 @@ await t.test('a server that goes away in the middle of a stream', async (t) => {
 
 t.same(await gateway.stop(), { code: 0, errors: '' }, 'it ended well, and had no errors of its own');
 server.stop();
+for (const socket of accepted) socket.destroy();
+silent.close();

@@ -20,6 +20,8 @@ export interface ClientService {
   readonly protocol: 'HTTP' | 'HTTP2' | 'GRPC';
   /** YAML of its routes, in place of one to it for everything; see `toService`. */
   readonly routes?: string;
+  /** Its trafficPolicy, YAML in flow form. */
+  readonly policy?: string;
 }
 
 /** A destination in YAML's flow form. */
@@ -33,34 +35,47 @@ export type LogObject = Readonly<Record<string, unknown>>;
 /** A running gateway. */
 export interface ClientGateway {
   readonly plain: number;
+  /** 0 when nothing listens on 443. */
   readonly secure: number;
+  /** Of postern. */
+  readonly pid: number | undefined;
+  /** The access log so far. */
+  lines(): readonly LogObject[];
   /** The first line that fits, once it is there; rejects after some seconds. */
   logged(fits: (line: LogObject) => boolean): Promise<LogObject>;
   /** `errors`: what it said of its own doing. */
   stop(): Promise<{ readonly code: number | null; readonly errors: string }>;
 }
 
+/** Starts the gateway over these services. */
+export function startClientGateway(services: readonly ClientService[]): Promise<ClientGateway> {
+  return startGatewayProcess(`${GATEWAY}${services.map(yamlOf).join('')}`);
+}
+
 /**
  * Starts `postern run`, with free ports for 443 and 80. With POSTERN_TEST_ENVOY=FILE that Envoy runs in its place, on what
  * `postern export envoy` writes: tests over it hold for both, or say something untrue of Envoy.
  */
-export async function startClientGateway(services: readonly ClientService[]): Promise<ClientGateway> {
-  const config = `${GATEWAY}${services.map(yamlOf).join('')}`;
+export function startGatewayProcess(config: string): Promise<ClientGateway> {
   const envoy = process.env['POSTERN_TEST_ENVOY'];
   return envoy === undefined ? runPostern(config) : runEnvoy(config, envoy);
 }
 
 async function runPostern(config: string): Promise<ClientGateway> {
   const postern = await startPostern(['-', '--no-watch', '--no-stubs', '--access-log', 'json'], { input: config });
-  const lines = (): LogObject[] =>
-    postern
-      .stdout()
-      .split('\n')
-      .filter((line) => line.startsWith('{') && line.endsWith('}'))
-      .map((line) => JSON.parse(line) as LogObject);
+  const bound = (port: number): number => postern.listeners.find((one) => one.port === port)?.boundPort ?? 0;
+  const lines: LogObject[] = [];
+  let rest = '';
+  postern.child.stdout?.on('data', (text: string) => {
+    const parts = (rest + text).split('\n');
+    rest = parts.pop() ?? '';
+    for (const part of parts) if (part.startsWith('{')) lines.push(JSON.parse(part) as LogObject);
+  });
   return {
-    plain: postern.port(8080),
-    secure: postern.port(8443),
+    plain: bound(8080),
+    secure: bound(8443),
+    pid: postern.child.pid,
+    lines: () => lines,
     logged: (fits) => found(lines, fits),
     stop: async () => {
       const { code, stderr } = await postern.stop();
@@ -78,7 +93,9 @@ async function runEnvoy(config: string, binary: string): Promise<ClientGateway> 
   return {
     plain: port('_8080'),
     secure: port('_8443'),
-    logged: (fits) => found(() => lines, fits),
+    pid: undefined,
+    lines: () => lines,
+    logged: (fits) => found(lines, fits),
     stop: async () => {
       await envoy.close();
       return { code: 0, errors: '' };
@@ -86,12 +103,12 @@ async function runEnvoy(config: string, binary: string): Promise<ClientGateway> 
   };
 }
 
-async function found(lines: () => readonly LogObject[], fits: (line: LogObject) => boolean): Promise<LogObject> {
+async function found(lines: readonly LogObject[], fits: (line: LogObject) => boolean): Promise<LogObject> {
   const deadline = performance.now() + 20_000;
   for (;;) {
-    const line = lines().find(fits);
+    const line = lines.find(fits);
     if (line !== undefined) return line;
-    if (performance.now() > deadline) throw new Error(`no such line in the access log:\n${JSON.stringify(lines())}`);
+    if (performance.now() > deadline) throw new Error(`no such line in the access log:\n${JSON.stringify(lines)}`);
     await wait(10);
   }
 }
@@ -121,9 +138,17 @@ spec:
 ---
 `;
 
-function yamlOf({ name, port, protocol, routes }: ClientService): string {
+function yamlOf({ name, port, protocol, routes, policy }: ClientService): string {
   const endpoints = port === undefined ? '' : `\n  endpoints: [{ address: 127.0.0.1, ports: { main: ${port} } }]`;
-  return `apiVersion: networking.istio.io/v1
+  const rule = `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: ${name}, namespace: demo }
+spec:
+  host: ${name}.up
+  trafficPolicy: ${policy}
+---
+`;
+  return `${policy === undefined ? '' : rule}apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: ${name}, namespace: demo }
 spec:

@@ -51,8 +51,8 @@ function checkCertificate(context: GatewayAnalysisContext, sdsName: string, at: 
   const material = context.gateway.push.credential(sdsName);
   if (material.kind !== 'certificate') return undefined;
   const chain = parseChain(material.certificateChain);
-  const leaf = chain?.[0];
-  if (chain === undefined || leaf === undefined) return undefined;
+  const [leaf] = chain;
+  if (leaf === undefined) return undefined;
   const credential = shownName(sdsName);
   if (!keyFits(leaf, material.privateKey)) context.report(CertificateKeyMismatch, at, { credential });
   checkDates(context, leaf, credential, at);

@@ -1,6 +1,6 @@
 // Certificates that cover hosts of another server on the same port: HTTP/2 clients reuse the connection, and the route
 // table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
-// route tables. Spec gateway.md §9.
+// route tables. Spec gateway.md §14.1.
 import type { X509Certificate } from 'node:crypto';
 import { ConnectionReuse } from '../../diagnostics/catalogue.js';
 import { VirtualHostIndex } from '../../match/virtual-host-index.js';
@@ -39,7 +39,7 @@ function toCandidate(context: GatewayAnalysisContext, chain: TlsChain): Candidat
   const protocols = chain.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
   if (routeTable === undefined || name === undefined || !protocols.includes('h2')) return undefined;
   const material = context.gateway.push.credential(name);
-  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)?.[0] : undefined;
+  const certificate = material.kind === 'certificate' ? parseChain(material.certificateChain)[0] : undefined;
   return certificate === undefined ? undefined : { ...chain, certificate, routeTable };
 }
 

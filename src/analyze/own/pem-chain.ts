@@ -1,29 +1,21 @@
-// A PEM text as certificates.
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+// Certificates of a PEM text, remembered: many servers share one Secret, and a second look parses none again.
+import { createPrivateKey, type X509Certificate } from 'node:crypto';
+import { certificatesIn, commonName, dnsNameCovers, subjectAltNames } from '../../decide/certificate-facts.js';
 import { isIpv4, isIpv6 } from '../../xds/index.js';
 
-const BLOCK = /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
-
-const parsed = new Map<string, readonly X509Certificate[] | undefined>();
+const parsed = new Map<string, readonly X509Certificate[]>();
 /** Texts that are remembered; a configuration with more parses some of them again. */
 const LIMIT = 2000;
 
-/** `undefined` when one of them cannot be read, or there is none. Remembers what it has parsed. */
-export function parseChain(pem: string): readonly X509Certificate[] | undefined {
-  if (!parsed.has(pem)) {
+/** The certificates that can be read, in order. */
+export function parseChain(pem: string): readonly X509Certificate[] {
+  let chain = parsed.get(pem);
+  if (chain === undefined) {
     if (parsed.size >= LIMIT) parsed.clear();
-    parsed.set(pem, parse(pem));
+    chain = certificatesIn(pem);
+    parsed.set(pem, chain);
   }
-  return parsed.get(pem);
-}
-
-function parse(pem: string): readonly X509Certificate[] | undefined {
-  try {
-    const certificates = (pem.match(BLOCK) ?? []).map((block) => new X509Certificate(block));
-    return certificates.length === 0 ? undefined : certificates;
-  } catch {
-    return undefined;
-  }
+  return chain;
 }
 
 /** False only where both can be read and do not belong together. */
@@ -35,22 +27,18 @@ export function keyFits(certificate: X509Certificate, key: string): boolean {
   }
 }
 
-/** DNS names of the subjectAltName; the common name where there is none. */
+/** DNS names and addresses; the common name where there is none, although clients do not look at it any more. */
 export function namesOf(certificate: X509Certificate): readonly string[] {
-  const names = [...(certificate.subjectAltName ?? '').matchAll(/(?:DNS|IP Address):([^,]+)/g)].map(
-    (part) => part[1] ?? '',
-  );
-  if (names.length > 0) return names;
-  const commonName = /(?:^|\n)CN=(.*)/.exec(certificate.subject)?.[1];
-  return commonName === undefined ? [] : [commonName];
+  const names = subjectAltNames(certificate)
+    .filter(({ type }) => type === 'DNS' || type === 'IP Address')
+    .map(({ value }) => value);
+  const common = commonName(certificate);
+  return names.length > 0 || common === '' ? names : [common];
 }
 
 /** Would a client that asks for `host` accept the names? A wildcard host is tried with one label. */
 export function coversHost(certificate: X509Certificate, host: string): boolean {
   const name = host.startsWith('*.') ? `postern-any${host.slice(1)}` : host;
   if (isIpv4(name) || isIpv6(name)) return certificate.checkIP(name) !== undefined;
-  return HOST.test(name) && certificate.checkHost(name) !== undefined;
+  return subjectAltNames(certificate).some(({ type, value }) => type === 'DNS' && dnsNameCovers(value, name));
 }
-
-/** OpenSSL throws for others. */
-const HOST = /^[\x21-\x7e]+$/;

@@ -1,5 +1,6 @@
 // CORS, faults and retries of `http` rules. Spec validation.md §4.2.
 import { parseDuration } from '../duration.js';
+import { GRPC_STATUSES } from '../model/grpc-status.js';
 import type { Findings } from './findings.js';
 import { goQuote, isGoInteger } from './go-text.js';
 import { checkCorsHeaderName } from './header-text.js';
@@ -39,25 +40,7 @@ export function validateCors(policy: Written | undefined, found: Findings): void
   }
 }
 
-const GRPC_STATUSES: ReadonlySet<string> = new Set([
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]);
+const NAMES: ReadonlySet<string> = new Set(GRPC_STATUSES);
 
 export function validateFault(fault: Written | undefined, found: Findings): void {
   if (fault === undefined) return;
@@ -78,7 +61,7 @@ function validateAbort(abort: Written, found: Findings): void {
   const status = abort.text('grpcStatus');
   if (member === 'httpStatus') found.errorIf(checkHttpStatus(abort.number(member)), span);
   else if (member === 'http2Error') found.error('HTTP/2 abort fault injection not supported yet', span);
-  else if (!GRPC_STATUSES.has(status)) {
+  else if (!NAMES.has(status)) {
     found.error(
       `gRPC status ${goQuote(status)} is not supported. See https://github.com/grpc/grpc/blob/master/doc/statuscodes.md for a list of supported codes, for example 'NOT_FOUND'`,
       span,

@@ -1,26 +1,9 @@
 // `tls` of a Gateway's server, in the order of Istio's validateTLSOptions. Spec validation.md §3.2.
+import { CIPHER_SUITES } from '../model/cipher-suites.js';
 import { compareText } from '../text-order.js';
 import type { Findings } from './findings.js';
 import { goList } from './go-text.js';
 import type { Written } from './written.js';
-
-const CIPHER_SUITES: ReadonlySet<string> = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-]);
 
 /** Operators and groups of BoringSSL's cipher strings pass unseen. */
 function isValidCipherSuite(name: string): boolean {

@@ -95,8 +95,9 @@ export interface ServerTunnel {
   /** Bytes from the client, those sent right behind the request first. */
   readonly fromClient: ByteSource;
   write(chunk: Uint8Array): boolean;
-  /** Half-closes towards the client. */
+  /** The upstream is done: the connection closes after the delayed close of 1 s, and what the client still sends is dropped. */
   end(): void;
+  /** Closes the connection behind what has been written. */
   destroy(): void;
 }
 

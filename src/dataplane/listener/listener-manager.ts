@@ -5,6 +5,7 @@ import type { FilterChain, ListenerEntry, SocketAddress } from '../../xds/index.
 import type { DataPlaneContext, HttpServer, RunningSnapshot } from '../downstream-connection.js';
 import type { ListenAddress } from '../environment.js';
 import { counter, gauge } from '../telemetry/stats.js';
+import { Turns } from '../turns.js';
 import { plainAddress, resetSocket } from './accepted-socket.js';
 import type { ActiveConnection } from './active-connection.js';
 import { ActiveListener } from './active-listener.js';
@@ -159,7 +160,7 @@ export class ListenerManager {
   private async applyNow(next: RunningSnapshot, commit: () => void): Promise<ApplyReport> {
     if (this.closed) return { bound: [], failed: [] };
     await next.clusters.ready?.();
-    const warmed = this.warm(next);
+    const warmed = await this.warm(next);
     const failed = await this.bind(warmed);
     if (failed.length > 0) {
       counter('listener_manager.listener_create_failure').value += failed.length;
@@ -171,8 +172,9 @@ export class ListenerManager {
     return { bound: this.bound, failed: [] };
   }
 
-  private warm(next: RunningSnapshot): Warmed[] {
+  private async warm(next: RunningSnapshot): Promise<Warmed[]> {
     const warmed: Warmed[] = [];
+    const turns = new Turns();
     for (const entry of next.snapshot.listeners) {
       const { listener } = entry;
       // 'warming' counts as active: its chains that lack a Secret are NOT READY (spec gateway.md §8.6).
@@ -180,6 +182,7 @@ export class ListenerManager {
       const existing = this.places.get(entry.name);
       const chains = new Map<FilterChain, RunningChain>();
       for (const chain of listener.filter_chains) {
+        if (turns.isOver()) await turns.next();
         const fingerprint = chainFingerprint(chain);
         const previous = existing?.listener.findChain(fingerprint);
         chains.set(

@@ -91,9 +91,19 @@ export class RunningChain {
   }
 }
 
+/** A reload hands on the very chains that are the same. */
+const fingerprints = new WeakMap<FilterChain, string>();
+
 /** Text of a chain without what does not matter to a connection: origins point into a table that each load makes anew. */
 export function chainFingerprint(chain: FilterChain): string {
-  return JSON.stringify(chain, (key, value: unknown) => (key === 'originId' || key === 'label' ? undefined : value));
+  let fingerprint = fingerprints.get(chain);
+  if (fingerprint === undefined) {
+    fingerprint = JSON.stringify(chain, (key, value: unknown) =>
+      key === 'originId' || key === 'label' ? undefined : value,
+    );
+    fingerprints.set(chain, fingerprint);
+  }
+  return fingerprint;
 }
 
 function terminalOf(chain: FilterChain): TerminalFilter | undefined {

@@ -49,10 +49,9 @@ export interface AnsweredHead {
 /** Who gets the raw bytes behind a 101. */
 export interface TunnelListener {
   onData(chunk: Buffer): void;
-  /** The upstream has ended its half. */
+  /** The upstream's HTTP/2 stream has ended. */
   onEnd(): void;
   onDrain(): void;
-  onReset(): void;
 }
 
 interface Attempt {
@@ -301,9 +300,7 @@ export class UpstreamRequest {
         this.owner.onDrain();
       },
       onReset: (reason) => {
-        if (!isCurrent()) return;
-        if (this.tunnel !== undefined) this.tunnel.onReset();
-        else this.onReset(attempt, reason);
+        if (isCurrent()) this.onReset(attempt, reason);
       },
     };
   }

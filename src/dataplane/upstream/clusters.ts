@@ -4,6 +4,7 @@
 import type { Cluster, Endpoint, Snapshot } from '../../xds/index.js';
 import type { Environment } from '../environment.js';
 import { counter, gauge } from '../telemetry/stats.js';
+import { Turns } from '../turns.js';
 import { ClusterState } from './cluster.js';
 import type { ClusterManager, UpstreamCluster } from './cluster-manager.js';
 import { DnsResolver, staticEndpoints } from './dns-resolver.js';
@@ -19,7 +20,26 @@ export function createClusterManager(
   environment: Environment,
   previous?: ClusterManager | undefined,
 ): ClusterManager {
-  return new Clusters(snapshot, environment, previous instanceof Clusters ? previous : undefined);
+  const clusters = new Clusters(snapshot, environment, previous instanceof Clusters ? previous : undefined);
+  for (const config of snapshot.clusters) clusters.add(config);
+  clusters.finish();
+  return clusters;
+}
+
+/** The same a little at a time, between which connections are served. */
+export async function createClusterManagerInTurns(
+  snapshot: Snapshot,
+  environment: Environment,
+  previous: ClusterManager,
+): Promise<ClusterManager> {
+  const clusters = new Clusters(snapshot, environment, previous instanceof Clusters ? previous : undefined);
+  const turns = new Turns();
+  for (const config of snapshot.clusters) {
+    if (turns.isOver()) await turns.next();
+    clusters.add(config);
+  }
+  clusters.finish();
+  return clusters;
 }
 
 interface Entry {
@@ -37,24 +57,37 @@ class Clusters implements ClusterManager {
   private readonly updates: (() => void)[] = [];
   private closed = false;
 
+  private readonly snapshot: Snapshot;
+  private readonly environment: Environment;
+  private previous: Clusters | undefined;
+
   constructor(snapshot: Snapshot, environment: Environment, previous: Clusters | undefined) {
-    for (const config of snapshot.clusters) {
-      const sockets = new TransportSockets(config, snapshot.secrets);
-      const endpoints = snapshot.endpoints[config.name];
-      const fingerprint = fingerprintOf(config);
-      const supplies = `${fingerprintOf(endpoints ?? null)} ${sockets.fingerprint()}`;
-      const old = previous?.entries.get(config.name);
-      if (old !== undefined && old.fingerprint === fingerprint) {
-        old.users++;
-        this.entries.set(config.name, old);
-        if (old.supplies !== supplies) this.updates.push(() => supply(old, supplies, sockets, endpoints));
-        continue;
-      }
-      const state = new ClusterState(config, sockets, environment);
-      const resolver = usesDns(config) ? new DnsResolver(state, environment) : undefined;
-      if (resolver === undefined) state.setEndpoints(endpoints ?? staticEndpoints(config));
-      this.entries.set(config.name, { state, resolver, fingerprint, supplies, users: 1 });
+    this.snapshot = snapshot;
+    this.environment = environment;
+    this.previous = previous;
+  }
+
+  add(config: Cluster): void {
+    const { snapshot, environment, previous } = this;
+    const sockets = new TransportSockets(config, snapshot.secrets);
+    const endpoints = snapshot.endpoints[config.name];
+    const fingerprint = fingerprintOf(config);
+    const supplies = `${endpoints === undefined ? '' : fingerprintOf(endpoints)} ${sockets.fingerprint()}`;
+    const old = previous?.entries.get(config.name);
+    if (old !== undefined && old.fingerprint === fingerprint) {
+      old.users++;
+      this.entries.set(config.name, old);
+      if (old.supplies !== supplies) this.updates.push(() => supply(old, supplies, sockets, endpoints));
+      return;
     }
+    const state = new ClusterState(config, sockets, environment);
+    const resolver = usesDns(config) ? new DnsResolver(state, environment) : undefined;
+    if (resolver === undefined) state.setEndpoints(endpoints ?? staticEndpoints(config));
+    this.entries.set(config.name, { state, resolver, fingerprint, supplies, users: 1 });
+  }
+
+  finish(): void {
+    this.previous = undefined;
     gauge('cluster_manager.active_clusters').value = this.entries.size;
     counter('cluster_manager.cds.update_success').value++;
   }
@@ -102,7 +135,15 @@ function usesDns(config: Cluster): boolean {
   return config.type === 'STRICT_DNS' || config.type === 'LOGICAL_DNS';
 }
 
+/** A reload hands on the very clusters and endpoints that are the same. */
+const fingerprints = new WeakMap<object, string>();
+
 // Origins point into a table that each load makes anew; they are no change.
-function fingerprintOf(value: unknown): string {
-  return JSON.stringify(value, (key, member: unknown) => (key === 'originId' ? undefined : member));
+function fingerprintOf(value: object): string {
+  let fingerprint = fingerprints.get(value);
+  if (fingerprint === undefined) {
+    fingerprint = JSON.stringify(value, (key, member: unknown) => (key === 'originId' ? undefined : member));
+    fingerprints.set(value, fingerprint);
+  }
+  return fingerprint;
 }

@@ -30,7 +30,7 @@ export interface UpstreamRequestHead {
 export interface UpstreamStream {
   /** False asks the caller to wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
-  /** Ends the request; trailers are dropped towards HTTP/1.1 (spec dataplane.md §3.4). Half-closes a tunnel. */
+  /** Ends the request; trailers are dropped towards HTTP/1.1 (spec dataplane.md §3.4). Not for a tunnel. */
   end(trailers?: readonly string[]): void;
   /** Stops and restarts `onData`; calls do not nest. */
   pause(): void;

@@ -120,19 +120,11 @@ export class Http1Connection implements ResponseSink {
       this.shut();
       return;
     }
-    if (this.parser.isTunnel && !this.socket.destroyed) {
-      // Half-close of a tunnel: the client may still send (spec dataplane.md §3.12).
-      if (exchange.halfClosed) return;
-      exchange.halfClosed = true;
-      exchange.listener.onEnd(NO_TRAILERS);
-      return;
-    }
     const outcome = this.parser.end(); // may complete a close-delimited body through onEnd
     if (this.exchange === undefined) return;
     this.exchange = undefined;
     exchange.detach();
     this.shut();
-    if (exchange.halfClosed) return;
     exchange.listener.onReset(outcome === 'cut' ? 'protocol_error' : 'connection_termination');
   }
 
@@ -147,13 +139,10 @@ export class Http1Connection implements ResponseSink {
 /** One request on the connection. Handed out, and deaf once the exchange is over, so that late calls do no harm. */
 class Exchange implements UpstreamStream {
   readonly listener: UpstreamStreamListener;
-  /** Upstream's half of a tunnel has ended. */
-  halfClosed = false;
   private connection: Http1Connection | undefined;
   private readonly socket: net.Socket;
   private head: string | undefined;
   private readonly chunked: boolean;
-  private readonly tunnel: boolean;
   /** Bytes that the head has promised and that have not been written; `undefined` = it promised none. */
   private left: number | undefined;
   private sent = false;
@@ -167,7 +156,6 @@ class Exchange implements UpstreamStream {
     this.connection = connection;
     this.socket = socket;
     this.listener = listener;
-    this.tunnel = head.upgrade;
     const length = contentLength(head.headers);
     this.chunked = !head.endStream && !head.upgrade && length === undefined;
     this.left = head.upgrade ? undefined : length;
@@ -205,9 +193,6 @@ class Exchange implements UpstreamStream {
     this.sent = true;
     const rest = this.takeHead() + (this.chunked ? '0\r\n\r\n' : '');
     if (rest !== '') this.socket.write(rest, 'latin1');
-    if (this.halfClosed)
-      this.connection.abandon(this); // both halves of the tunnel are done
-    else if (this.tunnel) this.socket.end();
   }
 
   pause(): void {

@@ -303,9 +303,7 @@ class Http2Exchange extends ClientStream implements UpstreamStream {
     if (!this.over) this.listener.onDrain();
   }
 
-  override onSent(): void {
-    if (this.ended && this.upgrade !== '' && !this.over) this.finish(); // the second half of a tunnel
-  }
+  override onSent(): void {}
 
   override onEnded(end: StreamEnd): void {
     // A response that has come completely is still to be given to a caller who waits.
@@ -322,12 +320,7 @@ class Http2Exchange extends ClientStream implements UpstreamStream {
 
   private complete(): void {
     if (this.over) return;
-    if (this.upgrade !== '' && !this.localEnded) {
-      // Half-closed: the client's side of a tunnel goes on.
-      this.listener.onEnd(this.trailers);
-      return;
-    }
-    // An answer before the end of the request: nobody would read the rest.
+    // An answer before the end of the request, or the upstream's end of a tunnel: nobody would read the rest.
     if (!this.localEnded) this.session.sendReset(this, ERROR.INTERNAL_ERROR);
     this.finish();
     this.listener.onEnd(this.trailers);

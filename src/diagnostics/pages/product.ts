@@ -33,7 +33,7 @@ export const PRODUCT_PAGES: CodePages = {
   PST1005: { shownBy: TEST, fix: 'Keep one of the two.' },
   PST1006: { shownBy: TEST, fix: 'Add a test: a contract without tests proves nothing.' },
   PST1007: { shownBy: TEST, fix: 'Say under `expect` what shall happen.' },
-  PST1008: { shownBy: TEST, fix: 'Correct the option under `gateway`.' },
+  PST1008: { shownBy: TEST, fix: 'Keep one of the keys, or add the one that is needed.' },
   PST1009: { shownBy: TEST, fix: 'Correct the request.' },
   PST1010: { shownBy: TEST, fix: 'Write an expression of RE2: no look-around and no back references.' },
   PST1011: { shownBy: TEST, fix: 'Declare the client under `clients`, or correct the name.' },

@@ -39,8 +39,9 @@ export interface SessionRequest {
   readonly http10?: boolean;
 }
 
-/** Longest wait for the log of a request whose answer is there. */
-const LOG_WAIT = 1000;
+/** Longest waits for the log of a request: it follows an answer at once, however busy the machine; a close may have none. */
+const ANSWERED_WAIT = 5000;
+const CLOSED_WAIT = 1000;
 /** For a connection of which the gateway may have nothing to say. */
 const SILENT_WAIT = 100;
 
@@ -182,7 +183,8 @@ export class ClientSession {
   private waitFor(decision: Decision, answered: boolean): number {
     // A chain without its Secret closes without a word in any log.
     const isSilent = decision.error === 'tls_error' || decision.error === 'no_listener';
-    return answered || !isSilent ? LOG_WAIT : SILENT_WAIT;
+    if (answered) return ANSWERED_WAIT;
+    return isSilent ? SILENT_WAIT : CLOSED_WAIT;
   }
 
   private decide(request: SessionRequest): Decision {

@@ -1,5 +1,6 @@
 // Settings of HTTP filters on a route: fault injection and CORS. Spec virtualservice.md §11, §13. Source: istio/istio
 // pilot/pkg/networking/core/route/route.go (TranslateFault, TranslateCORSPolicy).
+import { GRPC_STATUSES } from '../../config/model/grpc-status.js';
 import type { CorsPolicySpec, HttpFaultInjection, HttpRoute } from '../../config/model/virtual-service.js';
 import {
   CORS_FILTER,
@@ -46,27 +47,6 @@ function abortConfig(abort: HttpFaultInjection['abort']): HttpFault['abort'] {
   const code = abort.grpcStatus === undefined ? -1 : GRPC_STATUSES.indexOf(abort.grpcStatus);
   return code === -1 ? undefined : { grpc_status: code, ...percentage };
 }
-
-/** By number. */
-const GRPC_STATUSES: readonly string[] = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
 
 function corsConfig(cors: CorsPolicySpec): CorsPolicy {
   const origins = allowedOrigins(cors);

@@ -30,7 +30,6 @@ function stage(manager: Partial<HttpConnectionManager> = {}): Stage {
     writeAll: (pieces) => transport.write(Buffer.concat(pieces.map((piece) => Buffer.from(piece as Uint8Array)))),
     pause: () => events.push('pause'),
     resume: () => events.push('resume'),
-    end: () => events.push('end'),
     finish: () => events.push('finish'),
     destroy: () => events.push('destroy'),
   };
@@ -283,7 +282,7 @@ t.test('a bad chunk: answered while it can be, else the connection ends', async 
   t.equal(begun.timers[0]?.milliseconds, 1000);
 });
 
-t.test('an upgrade: bytes wait for the tunnel, FINs go through one by one', async (t) => {
+t.test('an upgrade: bytes wait for the tunnel, whoever ends it gets a FIN at once or a second later', async (t) => {
   const on = stage();
   send(on, 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nearly');
   const [stream] = on.streams;
@@ -302,9 +301,22 @@ t.test('an upgrade: bytes wait for the tunnel, FINs go through one by one', asyn
   on.connection.onPeerEnd();
   t.equal(got, 'early late.');
   tunnel?.write(Buffer.from('down'));
-  tunnel?.end();
-  t.same(on.events.slice(2), ['write HTTP/1.1 101 Switching Protocols|upgrade: websocket||', 'write down', 'end']);
   tunnel?.destroy();
   on.connection.onClosed();
-  t.same(on.events.slice(-2), ['finish', 'closed']);
+  t.same(on.events.slice(2), [
+    'write HTTP/1.1 101 Switching Protocols|upgrade: websocket||',
+    'write down',
+    'finish',
+    'closed',
+  ]);
+
+  const other = stage();
+  send(other, 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const ended = other.streams[0]?.tunnel({ status: 101, headers: [] });
+  ended?.write(Buffer.from('bye'));
+  ended?.end();
+  t.equal(other.events.at(-1), 'write HTTP/1.1 101 Switching Protocols||bye');
+  t.equal(other.timers[0]?.milliseconds, 1000);
+  other.timers[0]?.run();
+  t.equal(other.events.at(-1), 'finish');
 });

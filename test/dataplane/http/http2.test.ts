@@ -473,6 +473,45 @@ await t.test('draining announces GOAWAY', async (t) => {
   );
 });
 
+await t.test('an upgrade to an h2 upstream is an extended CONNECT', async (t) => {
+  const seen: http2.IncomingHttpHeaders[] = [];
+  const server = http2.createServer({ settings: { enableConnectProtocol: true } });
+  server.on('stream', (stream, headers) => {
+    seen.push(headers);
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200, 'sec-websocket-accept': 'yes' });
+    stream.on('data', (chunk: Buffer) => {
+      if (chunk.toString() === 'end') stream.end('bye');
+      else stream.write(`echo:${chunk.toString()}`);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const gateway = await startHttpGateway({
+    routes: [routeTo('up')],
+    clusters: [{ name: 'up', ports: [(server.address() as net.AddressInfo).port], protocol: 'http2' }],
+    manager: { upgrade_configs: [{ upgrade_type: 'websocket' }] },
+  });
+  const client = new RawClient(gateway.port, { allowHalfOpen: true });
+  client.send(
+    'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n',
+  );
+  const head = await client.until((text) => text.includes('\r\n\r\n'));
+  t.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/);
+  t.match(head, /\r\nupgrade: websocket\r\n/);
+  t.match(head, /\r\nsec-websocket-accept: yes\r\n/);
+  client.send('hello');
+  await client.until((text) => text.endsWith('echo:hello'));
+  client.send('end');
+  await client.until((text) => text.endsWith('bye'));
+  t.equal(await client.end(), 'fin'); // a second later
+  const [headers] = seen;
+  t.same([headers?.[':method'], headers?.[':protocol'], headers?.[':path']], ['CONNECT', 'websocket', '/ws']);
+  t.same([headers?.['sec-websocket-key'], headers?.['upgrade'], headers?.['connection']], ['k', undefined, undefined]);
+  t.equal((await gateway.logged(1))[0]?.status, 101);
+  await gateway.close();
+  server.close();
+});
+
 await t.test('an idle connection: GOAWAY twice, then FIN', async (t) => {
   const waited: number[] = [];
   const gateway = await startHttpGateway({

@@ -45,10 +45,6 @@ class SocketTransport implements Http1Transport {
     this.socket.resume();
   }
 
-  end(): void {
-    this.socket.end();
-  }
-
   finish(): void {
     this.socket.destroySoon();
   }

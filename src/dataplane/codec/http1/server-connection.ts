@@ -30,9 +30,7 @@ export interface Http1Transport {
   writeAll(pieces: readonly (string | Uint8Array)[]): boolean;
   pause(): void;
   resume(): void;
-  /** FIN behind what has been written; the other direction stays. */
-  end(): void;
-  /** The same, and then the socket goes. */
+  /** FIN behind what has been written, and then the socket goes. */
   finish(): void;
   /** Away with it, whatever waits to be written. */
   destroy(): void;
@@ -96,7 +94,7 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     this.tellDrained();
   }
 
-  /** The client's FIN. It counts as leaving, but for a tunnel (spec dataplane.md §3.4, §3.12). */
+  /** The client's FIN. It counts as leaving; a tunnel is given what came before (spec dataplane.md §3.4, §3.12). */
   onPeerEnd(): void {
     const { current } = this;
     if (current?.isTunnel === true) {
@@ -264,11 +262,6 @@ export class Http1ServerConnection implements ServerCodec, Http1StreamOwner, Req
     this.current = undefined;
     this.flush();
     this.delayedClose();
-  }
-
-  tunnelEnd(): void {
-    this.flush();
-    this.transport.end();
   }
 
   tunnelDestroy(): void {

@@ -26,7 +26,6 @@ export interface Http1StreamOwner {
   finished(stream: Http1ServerStream): void;
   /** The stream is given up. */
   abandoned(stream: Http1ServerStream): void;
-  tunnelEnd(): void;
   tunnelDestroy(): void;
 }
 
@@ -124,7 +123,7 @@ export class Http1ServerStream implements ServerStream {
         owner.send(chunk);
         return !owner.mustWait();
       },
-      end: () => owner.tunnelEnd(),
+      end: () => this.reset(),
       destroy: () => {
         this.over = true;
         owner.tunnelDestroy();
