@@ -7,6 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
 import { contractRows } from './contract.js';
 import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
+import { reloadRows } from './reload.js';
 import { keepResults, sideBySide } from './side-by-side.js';
 import { terminationRows } from './termination.js';
 
@@ -53,6 +54,7 @@ if (wanted('micro')) {
 }
 if (wanted('start')) rows.push(await startUp());
 if (wanted('contract')) rows.push(...(await contractRows()));
+if (wanted('reload')) rows.push(...(await reloadRows(10_000, 2)));
 if (wanted('termination')) rows.push(...(await terminationRows(readyPort)));
 
 process.stderr.write(`node ${process.version}, ${process.argv.slice(2).join(' ') || 'all'}\n`);

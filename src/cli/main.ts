@@ -2,6 +2,7 @@
 // The command line: one file per command, exit codes in exit-codes.ts.
 import { Command, CommanderError } from 'commander';
 import { analyzeCommand } from './analyze-command.js';
+import { benchCommand } from './bench-command.js';
 import { certsCommand } from './certs-command.js';
 import { codesCommand } from './codes-command.js';
 import { deviationsCommand } from './deviations-command.js';
@@ -30,6 +31,7 @@ const program = new Command('postern')
   .addCommand(proxyConfigCommand())
   .addCommand(exportCommand())
   .addCommand(diffCommand())
+  .addCommand(benchCommand())
   .addCommand(certsCommand())
   .addCommand(codesCommand())
   .addCommand(deviationsCommand())

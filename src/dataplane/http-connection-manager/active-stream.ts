@@ -360,13 +360,14 @@ export class ActiveStream implements ServerStreamListener {
 /** `close` among the tokens of Connection or Proxy-Connection, in any case; looked at before filters remove them. */
 function asksForClose(facts: RequestFacts): boolean {
   if (facts.protocol === 'HTTP/2') return false;
+  // HTTP/1.0 ends unless the client asked to keep it.
+  if (!facts.headers.has('connection') && !facts.headers.has('proxy-connection')) return facts.protocol === 'HTTP/1.0';
   const tokens = [...facts.headers.values('connection'), ...facts.headers.values('proxy-connection')]
     .join(',')
     .toLowerCase()
     .split(',')
     .map((token) => token.trim());
   if (tokens.includes('close')) return true;
-  // HTTP/1.0 ends unless the client asked to keep it.
   return facts.protocol === 'HTTP/1.0' && !tokens.includes('keep-alive');
 }
 

@@ -198,7 +198,8 @@ export class TlsInspector {
       return;
     }
     if (offsets.serverNameStart !== -1) {
-      this.serverName = lowerCaseName(bytes, offsets.serverNameStart, offsets.serverNameEnd);
+      const name = latin1(bytes, offsets.serverNameStart, offsets.serverNameEnd);
+      this.serverName = offsets.serverNameHasCapitals ? lowerCase(name) : name;
     }
     if (offsets.alpnStart !== -1) {
       const protocols = readAlpn(bytes, offsets.alpnStart, offsets.alpnEnd);
@@ -273,10 +274,9 @@ function messageLengthAt(bytes: Uint8Array, at: number): number {
   return ((bytes[at + 1] as number) << 16) | u16(bytes, at + 2);
 }
 
-/** Lower-cased only when a capital is there: `toLowerCase` would also change Latin-1 letters, which are bytes here. */
-function lowerCaseName(bytes: Uint8Array, start: number, end: number): string {
-  const name = latin1(bytes, start, end);
-  return /[A-Z]/.test(name) ? name.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase()) : name;
+/** `toLowerCase` would also change Latin-1 letters, which are bytes here. */
+function lowerCase(name: string): string {
+  return name.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }
 
 function clearTextRequest(raw: Uint8Array): HelloDefect | undefined {
