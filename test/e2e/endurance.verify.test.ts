@@ -41,12 +41,13 @@ function pump(to: Writable, mebibytes: number): void {
 }
 
 function count(from: EventEmitter): Promise<number> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let bytes = 0;
     from.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
     });
     from.on('end', () => resolve(bytes));
+    from.on('error', reject);
   });
 }
 
@@ -74,7 +75,8 @@ t.test(`${SIZE} MiB each way, and peers that stop reading`, async (t) => {
   };
   const servers = [
     http.createServer(answer),
-    http2.createServer((request, response) => answer(request, response.stream)),
+    // Not its `stream`: one that is ended while its window is full is reset by node:http2 before its END_STREAM.
+    http2.createServer((request, response) => answer(request, response as unknown as Writable)),
     tls.createServer({ cert: pem('a.pem'), key: pem('a.key') }, (socket) => {
       socket.on('error', () => {});
       socket.once('data', () => pump(socket, SIZE));
