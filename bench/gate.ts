@@ -188,23 +188,20 @@ class CopyCounter {
 }
 
 async function decisions(): Promise<void> {
-  const { snapshot } = await compile(
+  const upstream = parseUpstreamEntry('web.bench.svc.cluster.local', '127.0.0.1:1');
+  const { snapshot, servicePorts } = await compile(
     SOURCES,
-    {},
-    {
-      stubs: undefined,
-      certificates: new DevelopmentCertificates(undefined),
-      devCerts: false,
-    },
+    { upstreams: upstream === undefined ? [] : [upstream] },
+    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
   );
   const index = buildSnapshotIndex(snapshot);
   const line = compileAccessLog({ encoding: 'TEXT' });
   if (line.kind === 'refused') throw new Error(line.reason);
   const info = new StreamInfo(1_700_000_000_000);
   info.endTime = 1_700_000_000_012;
-  const port = 80;
+  const port = servicePorts.get(80) ?? 80;
   const { cluster } = decide(index, { port, tls: 'plaintext', host: 'web.bench.test', path: '/api/cart' });
-  if (cluster !== 'outbound|80||web.bench.svc.cluster.local') throw new Error(`decided for ${cluster}`);
+  if (cluster !== 'outbound|80||web.bench.svc.cluster.local') throw new Error(`decided for ${cluster} on ${port}`);
   const subjects: readonly [string, number, () => unknown][] = [
     ['ClientHello to server name and ALPN', 20_000, () => new TlsInspector().push(HELLO)],
     [
