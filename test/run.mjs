@@ -46,6 +46,8 @@ child.stdout.setEncoding('utf8').on('data', (text) => {
 child.on('close', (code) => {
   if (code !== 0 && failed === 0) failed = 1;
   if (failed > 0) console.log(said.join('\n'));
+  // Nothing here needs an Envoy; the comparison with one is a run of its own.
+  if (!verify && words.length === 0) console.log('parity with Envoy was skipped (npm run parity)');
   console.log(`${passed} passed, ${failed} failed`);
   process.exit(failed > 0 ? code || 1 : 0);
 });
