@@ -5,6 +5,7 @@ import { listedCalls } from '../golden/lists.js';
 import { type CallResult, replayCase } from '../golden/replay.js';
 import { loadCase } from '../golden/support.js';
 import { startEnvoyTarget } from './envoy-target.js';
+import { exampleCase } from './example-cases.js';
 
 export interface ParityResult {
   readonly area: string;
@@ -18,12 +19,17 @@ export interface ParityResult {
   readonly listed: boolean;
 }
 
+/** Marks an example among the directories of recorded cases. */
+export const EXAMPLE = 'example:';
+
 /** Replays one case after the other; both sides of a case at the same time. */
 export async function replayParity(directories: readonly string[], binary: string): Promise<readonly ParityResult[]> {
   const listed = listedCalls();
   const results: ParityResult[] = [];
   for (const directory of directories) {
-    const golden = loadCase(directory);
+    const golden = directory.startsWith(EXAMPLE)
+      ? await exampleCase(directory.slice(EXAMPLE.length))
+      : loadCase(directory);
     // It shows the first seconds of a gateway that waits for its Secrets; an exported bootstrap starts settled.
     if (golden.recorded.ready !== 'live' && golden.settle === undefined) continue;
     const [envoy, postern] = await Promise.all([
@@ -41,7 +47,9 @@ function toResult(envoy: CallResult, postern: CallResult | undefined, listed: bo
   const [left, right] = [envoy.replayed, postern?.replayed];
   if (left === undefined || right === undefined)
     return { area, id, differences: [], exported: [], error: error ?? 'the call was not made', listed };
-  return { area, id, differences: compareCall(left, right), exported: envoy.differences, error, listed };
+  // There is no recording of an example.
+  const exported = area === 'examples' ? [] : envoy.differences;
+  return { area, id, differences: compareCall(left, right), exported, error, listed };
 }
 
 /** A table by area, and the calls that differ. */
@@ -51,9 +59,8 @@ export function renderParity(results: readonly ParityResult[], verbose: boolean)
     const own = results.filter((result) => result.area === area);
     const agreeing = own.filter((result) => result.error === undefined && result.differences.length === 0);
     const faithful = own.filter((result) => result.error === undefined && result.exported.length === 0);
-    lines.push(
-      `${area.padEnd(14)} ${own.length} calls, postern = Envoy ${agreeing.length}, Envoy = recording ${faithful.length}`,
-    );
+    const recording = area === 'examples' ? '' : `, Envoy = recording ${faithful.length}`;
+    lines.push(`${area.padEnd(14)} ${own.length} calls, postern = Envoy ${agreeing.length}${recording}`);
   }
   for (const result of results) {
     const { id, differences, exported, error, listed } = result;

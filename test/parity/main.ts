@@ -11,9 +11,10 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { caseDirectories, goldenAreas } from '../golden/support.js';
 import { envoyVersion, findEnvoy, installEnvoy } from './envoy.js';
+import { exampleNames } from './example-cases.js';
 import { recordFuzz, recordGolden, writeFidelity } from './fidelity.js';
 import { fuzz } from './fuzz/fuzz.js';
-import { type ParityResult, renderParity, replayParity } from './golden-parity.js';
+import { EXAMPLE, type ParityResult, renderParity, replayParity } from './golden-parity.js';
 import { canIsolate, isIsolated, runAgain } from './isolation.js';
 
 const { values, positionals } = parseArgs({
@@ -64,7 +65,10 @@ async function golden(envoy: string): Promise<number> {
 
 function directories(): readonly string[] {
   if (positionals.length > 0) return positionals;
-  return (values.area.length > 0 ? values.area : goldenAreas()).flatMap((area) => caseDirectories(area));
+  const areas = values.area.length > 0 ? values.area : [...goldenAreas(), 'examples'];
+  return areas.flatMap((area) =>
+    area === 'examples' ? exampleNames().map((name) => EXAMPLE + name) : caseDirectories(area),
+  );
 }
 
 // Most of a replay is waiting, and each process has all addresses and ports to itself.
