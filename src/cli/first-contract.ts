@@ -9,6 +9,7 @@ import { subsetOrName } from '../gateway/upstream-mapping.js';
 import {
   type FilterChain,
   HTTP_CONNECTION_MANAGER,
+  isBlackhole,
   type Listener,
   TLS_INSPECTOR,
   type VirtualHost,
@@ -117,7 +118,7 @@ class FirstContract {
     }
     const config = this.compiled.snapshot.routes.find(({ name }) => name === table.typed_config.rds.route_config_name);
     for (const virtualHost of config?.virtual_hosts ?? []) {
-      if (!virtualHost.name.startsWith('blackhole:')) this.addHost(virtualHost, isTls ? 'https' : 'http', port);
+      if (!isBlackhole(virtualHost)) this.addHost(virtualHost, isTls ? 'https' : 'http', port);
     }
   }
 

@@ -4,13 +4,13 @@ import { connectionFactsOf, requestFactsOf, tlsFactsOf } from '../decide/call-fa
 import { decideConnection } from '../decide/decide-connection.js';
 import { decideRequest } from '../decide/decide-request.js';
 import type { Call, Decision } from '../decide/decision.js';
-import { isPlaceholder } from '../decide/error-class.js';
 import type { SnapshotIndex } from '../decide/snapshot-index.js';
 import type { OriginTable } from '../diagnostics/origin.js';
 import {
   type FilterChain,
   HTTP_CONNECTION_MANAGER,
   type HttpConnectionManager,
+  isBlackhole,
   type Route,
   type VirtualHost,
 } from '../xds/index.js';
@@ -72,7 +72,7 @@ export class Coverage {
     for (const config of this.index.snapshot.routes) {
       if (!tables.has(config.name)) continue;
       for (const virtualHost of config.virtual_hosts) {
-        if (isPlaceholder(virtualHost.name)) continue;
+        if (isBlackhole(virtualHost)) continue;
         items.push(this.item('host', virtualHost.name, virtualHost));
         // A host that sends everybody to https has rules that nothing can reach.
         if (virtualHost.require_tls === 'ALL') continue;

@@ -12,6 +12,7 @@ import {
   type FilterChain,
   HTTP_CONNECTION_MANAGER,
   type HttpConnectionManager,
+  isBlackhole,
   type Snapshot,
   TCP_PROXY,
   type TcpProxy,
@@ -23,7 +24,7 @@ import { decideConnection } from './decide-connection.js';
 import { decideRequest } from './decide-request.js';
 import type { Call, Decision, ErrorClass, TrailStep } from './decision.js';
 import { determinedEndpoint, hasUsableEndpoint } from './determined-endpoint.js';
-import { isPlaceholder } from './error-class.js';
+import { errorClassOf } from './error-class.js';
 import {
   type Candidate,
   hostElsewhere,
@@ -258,7 +259,7 @@ class CallDecider {
       // A redirect to https comes before any route.
       if (decision.kind === 'reply' && decision.reply.flag !== 'NR') return;
       this.step('route', 'none', `no route for ${decision.originalPath}`);
-      if (isPlaceholder(virtualHost.name)) this.explainHost(decision.originalAuthority, chain);
+      if (isBlackhole(virtualHost)) this.explainHost(decision.originalAuthority, chain);
       else this.hint(nearestRoutes(virtualHost.routes ?? [], decision.originalPath));
       return;
     }
@@ -307,7 +308,14 @@ class CallDecider {
     if (decision.response.cluster !== '') this.decision.cluster = decision.response.cluster;
     this.step('reply', String(rendered.status), reply.details);
     if (reply.flag === 'NC' && decision.cluster !== undefined) this.hint(nearestClusters(this.index, decision.cluster));
-    const error = errorOfReply(reply, rendered.status, decision);
+    const error = errorClassOf({
+      flags,
+      details: reply.details,
+      status: rendered.status,
+      upstreamTransportFailure: '',
+      virtualHost: decision.virtualHost?.name,
+      isTlsRedirect: decision.virtualHost !== undefined && decision.route === undefined,
+    });
     return error === undefined ? this.decision : this.end(error);
   }
 
@@ -399,28 +407,6 @@ function refusesWithoutCertificate(chain: FilterChain): boolean {
   const rules = config?.common_tls_context.combined_validation_context?.default_validation_context;
   if (config === undefined || rules === undefined) return false;
   return demandsCertificate(config.require_client_certificate, rules);
-}
-
-function errorOfReply(reply: LocalReply, status: number, decision: RequestDecision): ErrorClass | undefined {
-  switch (reply.flag) {
-    case 'NR':
-      return decision.virtualHost === undefined || isPlaceholder(decision.virtualHost.name)
-        ? 'no_virtual_host'
-        : 'no_route';
-    case 'NC':
-      return 'no_cluster';
-    case 'UH':
-      return 'no_endpoint';
-    case 'DPE':
-      return 'protocol_error';
-    case undefined:
-      break;
-    default:
-      return undefined;
-  }
-  if (decision.virtualHost === undefined) return status >= 400 ? 'protocol_error' : undefined;
-  const isTlsRedirect = decision.route === undefined && reply.details === 'direct_response';
-  return isTlsRedirect ? 'tls_redirect' : undefined;
 }
 
 function describeUpstreamRequest(

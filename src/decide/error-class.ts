@@ -1,4 +1,5 @@
 // From what Envoy would log of a request or connection to the class of error (spec interface.md §2).
+import { isBlackhole } from '../xds/index.js';
 import type { ErrorClass } from './decision.js';
 
 /** What the log says, and what it does not say but the gateway knows. */
@@ -22,7 +23,7 @@ export function errorClassOf(outcome: LoggedOutcome): ErrorClass | undefined {
     switch (flag) {
       case 'NR':
         if (details === 'filter_chain_not_found') return 'no_filter_chain';
-        return virtualHost === undefined || isPlaceholder(virtualHost) ? 'no_virtual_host' : 'no_route';
+        return virtualHost === undefined || isBlackhole({ name: virtualHost }) ? 'no_virtual_host' : 'no_route';
       case 'NC':
         return 'no_cluster';
       case 'UH':
@@ -47,9 +48,4 @@ export function errorClassOf(outcome: LoggedOutcome): ErrorClass | undefined {
   if (outcome.isTlsRedirect && status === 301) return 'tls_redirect';
   const isOurs = details !== '' && details !== 'via_upstream';
   return isOurs && virtualHost === undefined && status >= 400 ? 'protocol_error' : undefined;
-}
-
-/** The virtual host that Istio writes where a table would have none. */
-export function isPlaceholder(virtualHost: string): boolean {
-  return virtualHost.startsWith('blackhole:');
 }

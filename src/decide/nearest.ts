@@ -1,5 +1,5 @@
 // When nothing matched: what comes nearest, in plain words, for explain.
-import { type FilterChain, HTTP_CONNECTION_MANAGER, type Route, type VirtualHost } from '../xds/index.js';
+import { type FilterChain, HTTP_CONNECTION_MANAGER, isBlackhole, type Route, type VirtualHost } from '../xds/index.js';
 import type { ListenerIndex, SnapshotIndex } from './snapshot-index.js';
 
 /** One candidate that was not taken. */
@@ -37,7 +37,7 @@ export function hostElsewhere(index: SnapshotIndex, host: string, except: Filter
     for (const chain of chainsOf(listener)) {
       if (chain === except) continue;
       const virtualHost = tableOf(index, chain)?.findVirtualHost(host)?.virtualHost;
-      if (virtualHost === undefined || isCatchAll(virtualHost) || virtualHost.name.startsWith('blackhole:')) continue;
+      if (virtualHost === undefined || isCatchAll(virtualHost) || isBlackhole(virtualHost)) continue;
       const names = chain.filter_chain_match?.server_names;
       const entry = names === undefined ? '' : ` (SNI ${names.join(', ')})`;
       found.push({
@@ -52,7 +52,7 @@ export function hostElsewhere(index: SnapshotIndex, host: string, except: Filter
 /** Domains of a table that are nearest to a host that none of them covers. */
 export function nearestDomains(hosts: readonly VirtualHost[], host: string): readonly Candidate[] {
   const named = hosts
-    .filter(({ name }) => !name.startsWith('blackhole:'))
+    .filter((virtualHost) => !isBlackhole(virtualHost))
     .flatMap((virtualHost) => virtualHost.domains.map((domain) => ({ domain, virtualHost })));
   return nearest(host.replace(/:\d*$/, ''), named, ({ domain }) => domain).map(({ domain, virtualHost }) => ({
     text: `virtual host ${virtualHost.name} has ${domain}`,

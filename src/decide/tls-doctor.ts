@@ -2,7 +2,14 @@
 // and chain, versions and protocols, who must present a certificate, and which other hosts a browser would send over the
 // same connection. Spec gateway.md §6.4, §7, dataplane.md §2.3.
 import type { X509Certificate } from 'node:crypto';
-import { type CertificateValidationContext, type FilterChain, isIpv4, isIpv6, type Secret } from '../xds/index.js';
+import {
+  type CertificateValidationContext,
+  type FilterChain,
+  isBlackhole,
+  isIpv4,
+  isIpv6,
+  type Secret,
+} from '../xds/index.js';
 import { type CandidateCertificate, chooseCertificate, describeCertificate } from './certificate-choice.js';
 import { certificatesIn, commonName, dnsNameCovers, subjectAltNames } from './certificate-facts.js';
 import { demandsCertificate } from './client-certificate.js';
@@ -230,7 +237,7 @@ function reuseRemarks(index: SnapshotIndex, visit: TlsVisit, covered: readonly s
       if (!shared) continue;
       const host = name.replace(/^\*/, 'any');
       const found = table.findVirtualHost(host)?.virtualHost;
-      const isServed = found !== undefined && !found.name.startsWith('blackhole:');
+      const isServed = found !== undefined && !isBlackhole(found);
       remarks.push({
         subject: 'connection reuse',
         verdict: 'problem',

@@ -1,6 +1,6 @@
 // Every name that istiod generates and that shows in logs, config dumps or on the wire. Nobody else builds one of these
 // strings. Spec gateway.md §3.5, §4.1, §11; destinations.md §1.
-import { type IstioMetadata, renderSocketAddress } from '../xds/index.js';
+import { BLACKHOLE, type IstioMetadata, renderSocketAddress } from '../xds/index.js';
 
 /**
  * Cluster of a service port, as access logs print it.
@@ -71,7 +71,7 @@ export function virtualHostName(host: string, writtenPort: number): string {
 
 /** The only virtual host of a route table that has none: `blackhole:443`. */
 export function blackholeVirtualHostName(writtenPort: number): string {
-  return `blackhole:${writtenPort}`;
+  return `${BLACKHOLE}${writtenPort}`;
 }
 
 /** Ours: Istio's chains have no name. `shop/edge:https [a.example.com, b.example.com]`, `[*]` for a catch-all chain. */

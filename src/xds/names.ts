@@ -22,3 +22,11 @@ export const PREVIOUS_PRIORITIES = 'envoy.retry_priorities.previous_priorities';
 export const SYSTEM_ROOTS = 'file-root:system';
 /** Ours: `Snapshot.secrets` holds the text of `crl.filename`, which Envoy reads from a file, under this and its path. */
 export const CRL_FILE_PREFIX = 'file-crl:';
+
+/** Begins the name of the virtual host that istiod writes where a route table would have none. */
+export const BLACKHOLE = 'blackhole:';
+
+/** True for that virtual host: no host of the configuration stands behind it. */
+export function isBlackhole({ name }: { readonly name: string }): boolean {
+  return name.startsWith(BLACKHOLE);
+}
