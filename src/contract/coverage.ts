@@ -1,7 +1,7 @@
 // Which servers, hosts and match blocks of the configuration a contract reached: the parts of the snapshot, marked by the
 // calls that were made, with the functions that decide live traffic.
-import { connectionFactsOf, requestFactsOf, tlsFactsOf } from '../decide/call-facts.js';
-import { decideConnection } from '../decide/decide-connection.js';
+import { type CallConnection, connectCall } from '../decide/call-connection.js';
+import { requestFactsOf, tlsFactsOf } from '../decide/call-facts.js';
 import { decideRequest } from '../decide/decide-request.js';
 import type { Call, Decision } from '../decide/decision.js';
 import type { SnapshotIndex } from '../decide/snapshot-index.js';
@@ -18,12 +18,12 @@ import type { CoverageItem } from './result.js';
 
 /** The chain that a call gets; `undefined` = no listener, or no chain. */
 export function chainOf(index: SnapshotIndex, call: Call, decision: Decision): FilterChain | undefined {
+  return connectionOf(index, call, decision)?.chain;
+}
+
+function connectionOf(index: SnapshotIndex, call: Call, decision: Decision): CallConnection | undefined {
   const listener = decision.listener === undefined ? undefined : index.listeners.get(decision.listener);
-  const address = listener?.entry.listener?.address;
-  if (listener === undefined || address === undefined || !('socket_address' in address)) return undefined;
-  const facts = connectionFactsOf(call, listener.entry.name, address.socket_address.port_value);
-  const chosen = decideConnection(listener, facts);
-  return chosen.kind === 'chain' ? chosen.chain : undefined;
+  return listener === undefined ? undefined : connectCall(listener, call);
 }
 
 /** Marks what calls reach. */
@@ -39,13 +39,14 @@ export class Coverage {
 
   /** `decision` is the one of this call. */
   reach(call: Call, decision: Decision): void {
-    const chain = chainOf(this.index, call, decision);
-    if (chain === undefined) return;
+    const connection = connectionOf(this.index, call, decision);
+    const chain = connection?.chain;
+    if (connection === undefined || chain === undefined) return;
     this.reached.add(chain);
     const manager = managerOf(chain);
-    if (manager === undefined || decision.virtualHost === undefined || decision.listener === undefined) return;
-    const connection = connectionFactsOf(call, decision.listener, 0);
-    const read = requestFactsOf(call, connection, tlsFactsOf(chain, connection), manager);
+    if (manager === undefined || decision.virtualHost === undefined) return;
+    const { facts } = connection;
+    const read = requestFactsOf(call, facts, tlsFactsOf(chain, facts), manager);
     if (read.kind !== 'head') return;
     const { virtualHost, route } = decideRequest(this.index, manager, read.facts, {
       random: () => call.random ?? 0.5,

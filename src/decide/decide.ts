@@ -17,10 +17,10 @@ import {
   TCP_PROXY,
   type TcpProxy,
 } from '../xds/index.js';
-import { connectionFactsOf, requestFactsOf, tlsFactsOf, usesTls } from './call-facts.js';
+import { connectCall, listenerAt } from './call-connection.js';
+import { requestFactsOf, tlsFactsOf, usesTls } from './call-facts.js';
 import { chainReadiness } from './chain-readiness.js';
 import { demandsCertificate, distrustOf } from './client-certificate.js';
-import { decideConnection } from './decide-connection.js';
 import { decideRequest } from './decide-request.js';
 import type { Call, Decision, ErrorClass, TrailStep } from './decision.js';
 import { determinedEndpoint, hasUsableEndpoint } from './determined-endpoint.js';
@@ -90,14 +90,12 @@ class CallDecider {
   }
 
   decide(): Decision {
-    const found = this.findListener();
-    if (found === undefined) return this.end('no_listener');
-    const { listener, port } = found;
+    const listener = this.findListener();
+    if (listener === undefined) return this.end('no_listener');
     this.decision.listener = listener.entry.name;
     this.step('listener', listener.entry.name, undefined, listener.entry.listener?.originId);
     this.reached = listener;
-    const facts = connectionFactsOf(this.call, listener.entry.name, port);
-    const chosen = decideConnection(listener, facts);
+    const { facts, chosen } = connectCall(listener, this.call);
     if (chosen.kind === 'close') {
       this.step('filter chain', 'none', noChain(facts));
       this.hint(nearestChains(listener, facts.serverName));
@@ -132,19 +130,12 @@ class CallDecider {
     for (const { text, originId } of candidates) this.step('hint', 'nearest', text, originId);
   }
 
-  /** The container port first, then the Service's; listeners on every address before those on one. */
-  private findListener(): { readonly listener: ListenerIndex; readonly port: number } | undefined {
+  /** The container port first, then the Service's. */
+  private findListener(): ListenerIndex | undefined {
     const mapped = this.options.servicePorts?.get(this.call.port);
-    for (const port of mapped === undefined ? [this.call.port] : [this.call.port, mapped]) {
-      let found: ListenerIndex | undefined;
-      for (const listener of this.index.listeners.values()) {
-        const address = listener.entry.listener?.address;
-        if (address === undefined || !('socket_address' in address) || listener.entry.state !== 'active') continue;
-        if (address.socket_address.port_value !== port) continue;
-        if (found === undefined || /^(?:0\.0\.0\.0|::)$/.test(address.socket_address.address)) found = listener;
-      }
-      if (found !== undefined) return { listener: found, port };
-    }
+    const found =
+      listenerAt(this.index, this.call.port) ?? (mapped === undefined ? undefined : listenerAt(this.index, mapped));
+    if (found !== undefined) return found;
     this.step('listener', 'none', `nothing listens on port ${this.call.port}`);
     this.hint(otherListeners(this.index));
     return undefined;
@@ -195,11 +186,7 @@ class CallDecider {
     );
   }
 
-  private decideHttp(
-    manager: HttpConnectionManager,
-    chain: FilterChain,
-    connection: ReturnType<typeof connectionFactsOf>,
-  ): Decision {
+  private decideHttp(manager: HttpConnectionManager, chain: FilterChain, connection: ConnectionFacts): Decision {
     this.decision.routeConfig = manager.rds.route_config_name;
     if (usesTls(this.call) && chain.transport_socket === undefined) {
       this.step('codec', '400', 'TLS bytes on a plaintext chain');

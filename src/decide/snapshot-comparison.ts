@@ -8,13 +8,13 @@ import {
   type Snapshot,
   type VirtualHost,
 } from '../xds/index.js';
+import { connectCall, listenerAt, listenerPort } from './call-connection.js';
 import { certificateHash } from './certificate-facts.js';
 import { chainReadiness } from './chain-readiness.js';
 import { type DecideOptions, decide } from './decide.js';
-import { decideConnection } from './decide-connection.js';
 import type { Call, Decision, TrailStep } from './decision.js';
 import { type SampleRequest, sampleOfRoute } from './sample-request.js';
-import type { ListenerIndex, SnapshotIndex } from './snapshot-index.js';
+import type { SnapshotIndex } from './snapshot-index.js';
 
 /** One side of a comparison. */
 export interface ComparedSnapshot {
@@ -89,7 +89,7 @@ class SnapshotComparison {
     };
     for (const { index } of [this.old, this.next]) {
       for (const listener of index.listeners.values()) {
-        const port = portOf(listener);
+        const port = listenerPort(listener);
         if (port === undefined) continue;
         for (const chain of listener.entry.listener?.filter_chains ?? []) {
           const isTls = listener.inspectsTls || chain.transport_socket !== undefined;
@@ -266,24 +266,9 @@ function requestOf({ upstreamRequest }: Decision): string {
   return [`${path} at ${authority}`, ...set.sort(), ...headersRemoved.map((name) => `-${name}`)].join(' ');
 }
 
-function portOf(listener: ListenerIndex): number | undefined {
-  const address = listener.entry.listener?.address;
-  if (listener.entry.state !== 'active' || address === undefined || !('socket_address' in address)) return undefined;
-  return address.socket_address.port_value;
-}
-
-function chainFor(index: SnapshotIndex, { port, isTls, serverName, protocols }: Connection): FilterChain | undefined {
-  const listener = [...index.listeners.values()].find((candidate) => portOf(candidate) === port);
-  if (listener === undefined) return undefined;
-  const chosen = decideConnection(listener, {
-    listener: listener.entry.name,
-    transportProtocol: isTls ? 'tls' : 'raw_buffer',
-    serverName,
-    applicationProtocols: protocols,
-    source: { address: '127.0.0.1', port: 0 },
-    destination: { address: '127.0.0.1', port },
-  });
-  return chosen.kind === 'chain' ? chosen.chain : undefined;
+function chainFor(index: SnapshotIndex, connection: Connection): FilterChain | undefined {
+  const listener = listenerAt(index, connection.port);
+  return listener === undefined ? undefined : connectCall(listener, callOf(connection, undefined, undefined)).chain;
 }
 
 function isHttp(chain: FilterChain | undefined): boolean {
