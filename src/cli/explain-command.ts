@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { text as streamText } from 'node:stream/consumers';
 import { Command, Option } from 'commander';
 import type { Source } from '../config/load.js';
+import { certificatesIn } from '../decide/certificate-facts.js';
 import { decide } from '../decide/decide.js';
 import type { Call, TrailStep } from '../decide/decision.js';
 import { buildSnapshotIndex } from '../decide/snapshot-index.js';
@@ -81,7 +82,7 @@ export function explainCommand(): Command {
     // Read before the configuration: both may come from standard input, and mistakes here are quick to tell.
     const calls = flags.calls === undefined ? undefined : parsed(flags.calls, await text(flags.calls));
     const call = url === undefined ? undefined : callOf(url, flags);
-    const clientCertificate = flags.cert === undefined ? undefined : await text(flags.cert);
+    const pem = flags.cert === undefined ? undefined : await certificateText(flags.cert);
     const sources = await loadSources(configPaths(words, flags));
     const compiled = await compileSources(sources, flags);
     const index = buildSnapshotIndex(compiled.snapshot);
@@ -97,10 +98,11 @@ export function explainCommand(): Command {
       return;
     }
     if (call === undefined) return;
+    const now = Date.now();
     const decided = decide(index, call, {
       ...common,
-      explain: { now: Date.now() },
-      ...(clientCertificate === undefined ? {} : { clientCertificate }),
+      explain: { now },
+      ...(pem === undefined ? {} : { clientCertificate: { pem, now } }),
     });
     const decision = isUnanswered(decided)
       ? { ...decided, trail: [...decided.trail, ...(await hintsOf(compiled, sources, flags, call))] }
@@ -148,6 +150,12 @@ function parsed(file: string, json: string): readonly Call[] {
   const calls = parseCalls(json);
   if (typeof calls === 'string') throw new CommandError(BAD_INPUT, `--calls ${file}: ${calls}`);
   return calls;
+}
+
+async function certificateText(file: string): Promise<string> {
+  const pem = await text(file);
+  if (certificatesIn(pem).length === 0) throw new CommandError(BAD_INPUT, `--cert ${file}: no certificate (PEM) in it`);
+  return pem;
 }
 
 async function text(file: string): Promise<string> {

@@ -189,7 +189,7 @@ function deciders(compiled: Configuration, index: SnapshotIndex): Pick<ContractG
     explain: (call, certificate) =>
       decide(index, call, {
         ...options,
-        ...(certificate === undefined ? {} : { clientCertificate: certificate }),
+        ...(certificate === undefined ? {} : { clientCertificate: { pem: certificate, now: Date.now() } }),
         explain: { now: Date.now() },
       }),
   };

@@ -1,10 +1,10 @@
 // Runs the tests of one contract against its gateway, in either mode.
+import { judgeClientCertificate } from '../decide/client-certificate.js';
 import type { Call, Decision } from '../decide/decision.js';
 import { type ClientSession, callOf, openSession, type SessionTarget } from '../gateway/client/client-session.js';
 import { type FetchOptions, planFetch } from '../gateway/client/fetch.js';
 import type { Reply } from '../gateway/client/reply.js';
 import { subsetOrName } from '../gateway/upstream-mapping.js';
-import { judgeClientCertificate } from './client-trust.js';
 import type { Step, TestCase } from './contract.js';
 import type { ContractGateway } from './contract-gateway.js';
 import { type Coverage, chainOf } from './coverage.js';
@@ -66,21 +66,11 @@ export class TestRunner {
       return { call, body, tlsVersion, decision: refused(decision, 'tls_error', why), chain, secrets };
     }
     if (client !== undefined && chain !== undefined) {
-      const verdict = judgeClientCertificate(client, chain, secrets, Date.now());
-      if (verdict === 'unknown') {
-        return {
-          call,
-          body,
-          tlsVersion,
-          decision,
-          chain,
-          secrets,
-          why: 'the gateway has more rules for client certificates',
-        };
-      }
-      if (verdict === 'refused')
+      const verdict = judgeClientCertificate(client.cert, chain, secrets, Date.now());
+      if (verdict.kind === 'unknown') return { call, body, tlsVersion, decision, chain, secrets, why: verdict.reason };
+      if (verdict.kind === 'refused')
         decision = refused(decision, 'mtls_error', 'the certificate of the client is not trusted');
-      else if (verdict === 'ignored') {
+      else if (verdict.kind === 'ignored') {
         call = { ...written, tls: 'tls' };
         decision = this.gateway.decide(call);
         chain = chainOf(index, call, decision);

@@ -20,7 +20,7 @@ import {
 import { connectCall, listenerAt } from './call-connection.js';
 import { requestFactsOf, tlsFactsOf, usesTls } from './call-facts.js';
 import { chainReadiness } from './chain-readiness.js';
-import { demandsCertificate, distrustOf } from './client-certificate.js';
+import { demandsCertificate, judgeClientCertificate } from './client-certificate.js';
 import { decideRequest } from './decide-request.js';
 import type { Call, Decision, ErrorClass, TrailStep } from './decision.js';
 import { determinedEndpoint, hasUsableEndpoint } from './determined-endpoint.js';
@@ -50,8 +50,12 @@ export interface DecideOptions {
   readonly random?: () => number;
   /** For x-request-id. */
   readonly uuid?: () => string;
-  /** PEM of the certificate that an `mtls` call presents; without it the gateway trusts whatever is presented. */
-  readonly clientCertificate?: string;
+  /** What an `mtls` call presents; without it the gateway trusts whatever is presented. */
+  readonly clientCertificate?: {
+    readonly pem: string;
+    /** Milliseconds since 1970. */
+    readonly now: number;
+  };
   /** A trail with every rule that was considered, the TLS doctor's remarks and the nearest candidates. */
   readonly explain?: {
     /** Milliseconds since 1970: certificates have dates. */
@@ -160,21 +164,17 @@ class CallDecider {
       this.step('tls', 'refused', 'the client presents no certificate');
       return 'mtls_error';
     }
-    const distrust = this.distrust(chain);
-    if (distrust !== undefined) {
-      this.step('tls', 'refused', `the client's certificate: ${distrust}`);
-      return 'mtls_error';
-    }
-    return undefined;
+    return this.judgeClient(chain);
   }
 
-  private distrust(chain: FilterChain): string | undefined {
-    const { clientCertificate } = this.options;
-    const combined = chain.transport_socket?.typed_config.common_tls_context.combined_validation_context;
-    if (this.call.tls !== 'mtls' || clientCertificate === undefined || combined === undefined) return undefined;
-    if (combined.default_validation_context.trust_chain_verification === 'ACCEPT_UNTRUSTED') return undefined;
-    const ca = this.index.snapshot.secrets[combined.validation_context_sds_secret_config.name];
-    return ca?.kind === 'validation_context' ? distrustOf(clientCertificate, ca.trustedCa) : undefined;
+  private judgeClient(chain: FilterChain): ErrorClass | undefined {
+    const { clientCertificate: client } = this.options;
+    if (client === undefined || this.call.tls !== 'mtls') return undefined;
+    const verdict = judgeClientCertificate(client.pem, chain, this.index.snapshot.secrets, client.now);
+    if (verdict.kind === 'unknown') this.step('tls', 'not decided', `the client's certificate: ${verdict.reason}`);
+    if (verdict.kind !== 'refused') return undefined;
+    this.step('tls', 'refused', `the client's certificate: ${verdict.reason}`);
+    return 'mtls_error';
   }
 
   private decideTcp(proxy: TcpProxy): Decision {

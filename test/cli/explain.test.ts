@@ -174,6 +174,7 @@ t.test('the command', async (t) => {
       [['explain', folder, 'http://shop.example.com/', '--resolve', 'x'], 64],
       [['explain', path.join(folder, 'none'), 'http://shop.example.com/'], 66],
       [['explain', folder, 'http://shop.example.com/', '--cert', path.join(folder, 'none')], 66],
+      [['explain', folder, 'http://shop.example.com/', '--cert', path.join(folder, 'all.yaml')], 65],
       [['explain', folder, '--calls', path.join(folder, 'all.yaml')], 65],
     ].map(async ([args, code]) => ({ args, code, ended: await runToEnd(args as string[]) })),
   );
