@@ -12,20 +12,22 @@ import type { ByteSource, ServerStream, ServerStreamListener, ServerTunnel, Stre
 import type { RunningSnapshot } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
 import { httpDate } from '../http-date.js';
+import type { LiveMember } from '../live-set.js';
 import type { Downstream, Forwarding } from '../router/exchange.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
-import { bridgeGrpcWeb } from './grpc-web-bridge.js';
+import { GrpcWebBridge } from './grpc-web-bridge.js';
 import type { HttpConnection } from './http-connection.js';
 import { timeoutsOf } from './manager-timeouts.js';
 import { addResponseFraming } from './response-head.js';
 import { StreamTimers } from './stream-timers.js';
 
 /** One request from its head to its log line. */
-export class ActiveStream implements ServerStreamListener {
+export class ActiveStream implements ServerStreamListener, LiveMember {
+  place = -1;
   readonly info: StreamInfo;
   private readonly connection: HttpConnection;
-  private readonly stream: ServerStream;
-  private readonly facts: RequestFacts;
+  readonly stream: ServerStream;
+  readonly facts: RequestFacts;
   private readonly running: RunningSnapshot;
   /** The client asked for the end of the connection, or its last request has come. */
   private readonly closeAfter: boolean;
@@ -128,50 +130,20 @@ export class ActiveStream implements ServerStreamListener {
       this.reply(decision.reply);
       return;
     }
-    const downstream = bridgeGrpcWeb(this.downstreamOf(decision), () => {
-      this.forwarding?.cancel();
-      this.reply(INVALID_BASE64);
-    });
+    const side = new DownstreamSide(this, decision);
+    const downstream =
+      decision.grpcWeb === undefined
+        ? side
+        : new GrpcWebBridge(side, decision.grpcWeb, () => {
+            this.forwarding?.cancel();
+            this.reply(INVALID_BASE64);
+          });
     this.forwarding = this.connection.services.router.forward(downstream, this.running);
   }
 
-  /** The client's side, as the router sees it. */
-  private downstreamOf(decision: RequestForward): Downstream {
-    const { stream, facts, info } = this;
-    const body: ByteSource = stream.body;
-    return {
-      facts,
-      decision,
-      info,
-      body,
-      get trailers() {
-        return stream.trailers;
-      },
-      informational: (status, headers) => {
-        stream.informational(status, withoutHopByHop(headers));
-      },
-      respond: (status, headers, endStream) => this.respond(decision, status, headers, endStream),
-      write: (chunk) => {
-        if (this.dropsBody) return true;
-        this.onSent(chunk.length);
-        return stream.write(chunk);
-      },
-      received: (bytes) => {
-        info.bytesReceived += bytes;
-        this.timers.touch();
-      },
-      sent: (bytes) => this.onSent(bytes),
-      end: (trailers) => {
-        if (!this.dropsBody) stream.end(trailers);
-      },
-      reply: (reply) => this.reply(reply),
-      breakOff: (flag, details) => this.breakOff(flag, details),
-      tunnel: (status, headers) => this.tunnel(decision, status, headers),
-      tunnelClosed: () => this.onFinished(),
-    };
-  }
+  // From the client's side that the router holds.
 
-  private respond(decision: RequestForward, status: number, raw: string[], endStream: boolean): void {
+  respond(decision: RequestForward, status: number, raw: string[], endStream: boolean): void {
     if (this.responded || this.over) return;
     const { info } = this;
     const isUpgrade = decision.upgrade !== undefined;
@@ -226,7 +198,7 @@ export class ActiveStream implements ServerStreamListener {
     if (!(isUpgrade && status === 101)) stream.respond({ status, headers: headers.raw }, endStream);
   }
 
-  private tunnel(decision: RequestForward, status: number, raw: string[]): ServerTunnel {
+  tunnel(decision: RequestForward, status: number, raw: string[]): ServerTunnel {
     this.info.status = status;
     this.info.details = 'via_upstream';
     const headers = new HeaderMap(raw);
@@ -235,7 +207,7 @@ export class ActiveStream implements ServerStreamListener {
   }
 
   /** A response of the gateway's own (spec dataplane.md §3.7 item 8, §3.8). */
-  private reply(reply: LocalReply): void {
+  reply(reply: LocalReply): void {
     if (this.over) return;
     const { decision, info, facts, stream } = this;
     if (this.responded || decision === undefined) {
@@ -277,7 +249,22 @@ export class ActiveStream implements ServerStreamListener {
     return this.info.attemptCount <= 1 && (reply.flag === 'UH' || reply.flag === 'NC' || reply.flag === 'UO');
   }
 
-  private onSent(bytes: number): void {
+  write(chunk: Uint8Array): boolean {
+    if (this.dropsBody) return true;
+    this.sent(chunk.length);
+    return this.stream.write(chunk);
+  }
+
+  end(trailers: readonly string[]): void {
+    if (!this.dropsBody) this.stream.end(trailers);
+  }
+
+  received(bytes: number): void {
+    this.info.bytesReceived += bytes;
+    this.timers.touch();
+  }
+
+  sent(bytes: number): void {
     this.info.bytesSent += bytes;
     this.timers.touch();
   }
@@ -290,7 +277,7 @@ export class ActiveStream implements ServerStreamListener {
     this.reply(reply);
   }
 
-  private breakOff(flag: ResponseFlag, details: string): void {
+  breakOff(flag: ResponseFlag, details: string): void {
     if (this.over) return;
     this.info.setFlag(flag);
     this.info.details = details;
@@ -354,6 +341,70 @@ export class ActiveStream implements ServerStreamListener {
 
   private finish(): void {
     this.connection.streamOver(this);
+  }
+}
+
+/**
+ * The client's side of a forwarded request. A class and no literal: one with a getter has a hidden class per object, which
+ * keeps the whole request alive until a full garbage collection.
+ */
+class DownstreamSide implements Downstream {
+  readonly facts: RequestFacts;
+  readonly decision: RequestForward;
+  readonly info: StreamInfo;
+  readonly body: ByteSource;
+  private readonly active: ActiveStream;
+
+  constructor(active: ActiveStream, decision: RequestForward) {
+    this.active = active;
+    this.facts = active.facts;
+    this.decision = decision;
+    this.info = active.info;
+    this.body = active.stream.body;
+  }
+
+  get trailers(): readonly string[] {
+    return this.active.stream.trailers;
+  }
+
+  informational(status: number, headers: string[]): void {
+    this.active.stream.informational(status, withoutHopByHop(headers));
+  }
+
+  respond(status: number, headers: string[], endStream: boolean): void {
+    this.active.respond(this.decision, status, headers, endStream);
+  }
+
+  received(bytes: number): void {
+    this.active.received(bytes);
+  }
+
+  sent(bytes: number): void {
+    this.active.sent(bytes);
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.active.write(chunk);
+  }
+
+  end(trailers: readonly string[]): void {
+    this.active.end(trailers);
+  }
+
+  reply(reply: LocalReply): void {
+    this.active.reply(reply);
+  }
+
+  breakOff(flag: ResponseFlag, details: string): void {
+    this.active.breakOff(flag, details);
+  }
+
+  tunnel(status: number, headers: string[]): ServerTunnel {
+    return this.active.tunnel(this.decision, status, headers);
+  }
+
+  tunnelClosed(): void {
+    this.active.onFinished();
   }
 }
 

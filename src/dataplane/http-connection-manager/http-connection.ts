@@ -4,6 +4,7 @@ import type { Codecs } from '../codec/select-codec.js';
 import type { CodecRefusal, ServerCodec, ServerCodecListener, ServerStream } from '../codec/stream.js';
 import type { DataPlaneContext, DownstreamConnection } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
+import { type LiveMember, LiveSet } from '../live-set.js';
 import type { Router } from '../router/router.js';
 import { StreamInfo } from '../telemetry/stream-info.js';
 import { ActiveStream } from './active-stream.js';
@@ -21,7 +22,8 @@ export interface HttpServices {
 const BUSY = Number.POSITIVE_INFINITY;
 
 /** Made by `createHttpServer` for each accepted connection; `onGone` is called once when it is over. */
-export class HttpConnection implements ServerCodecListener {
+export class HttpConnection implements ServerCodecListener, LiveMember {
+  place = -1;
   readonly services: HttpServices;
   readonly downstream: DownstreamConnection;
   private readonly onGone: () => void;
@@ -29,7 +31,7 @@ export class HttpConnection implements ServerCodecListener {
   /** Read now: a socket that is gone does not tell any more. */
   private readonly peerPort: number | undefined;
   private readonly stats: ManagerStats;
-  private readonly streams = new Set<ActiveStream>();
+  private readonly streams = new LiveSet<ActiveStream>();
   private codec: ServerCodec | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
   /** Wall clock milliseconds since which there is no stream. */

@@ -3,6 +3,7 @@
 import { decideRequest } from '../../decide/decide-request.js';
 import { Codecs } from '../codec/select-codec.js';
 import type { DataPlaneContext, DownstreamConnection, HttpServer } from '../downstream-connection.js';
+import { LiveSet } from '../live-set.js';
 import { Router } from '../router/router.js';
 import { HttpPools } from '../upstream/http-pools.js';
 import { HttpConnection, type HttpServices } from './http-connection.js';
@@ -21,7 +22,7 @@ export function createHttpServer(context: DataPlaneContext): HttpServer {
     router: new Router(context.environment, pools),
     decide: decideRequest,
   };
-  const connections = new Set<HttpConnection>();
+  const connections = new LiveSet<HttpConnection>();
   return {
     accept: (downstream: DownstreamConnection) => {
       const connection = new HttpConnection(services, downstream, () => connections.delete(connection));

@@ -9,6 +9,7 @@ import { printableServerName, TlsInspector } from '../../match/inspect/tls-inspe
 import type { ConnectionFacts, FilterChain, HttpConnectionManager, SocketAddress, TlsFacts } from '../../xds/index.js';
 import type { DownstreamConnection } from '../downstream-connection.js';
 import type { Timer } from '../environment.js';
+import type { LiveMember } from '../live-set.js';
 import { type DownstreamClose, TcpProxySession } from '../tcp-proxy/tcp-proxy.js';
 import { counter } from '../telemetry/stats.js';
 import { StreamInfo } from '../telemetry/stream-info.js';
@@ -25,7 +26,8 @@ const EMPTY = Buffer.alloc(0);
 /** How long a client may take to close after our FIN. */
 const LINGER = 1000;
 
-export class ActiveConnection {
+export class ActiveConnection implements LiveMember {
+  place = -1;
   readonly socket: net.Socket;
   /** The chain that serves it; `undefined` before the choice. */
   chain: RunningChain | undefined = undefined;

@@ -5,6 +5,7 @@ import type { ListenerIndex } from '../../decide/snapshot-index.js';
 import type { FilterChain, SocketAddress } from '../../xds/index.js';
 import type { DataPlaneContext, HttpServer } from '../downstream-connection.js';
 import type { Environment, Timer } from '../environment.js';
+import { LiveSet } from '../live-set.js';
 import type { StreamObserver } from '../telemetry/stream-info.js';
 import type { ClusterManager } from '../upstream/cluster-manager.js';
 import { plainAddress } from './accepted-socket.js';
@@ -27,7 +28,7 @@ export class ActiveListener {
   draining = false;
   private readonly context: DataPlaneContext;
   private readonly configured: SocketAddress;
-  private readonly connections = new Set<ActiveConnection>();
+  private readonly connections = new LiveSet<ActiveConnection>();
   private readonly handshakeDeadlines = new Map<number, DeadlineList>();
   private currentIndex: ListenerIndex;
   private chains: ReadonlyMap<FilterChain, RunningChain>;

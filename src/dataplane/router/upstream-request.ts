@@ -17,13 +17,14 @@ import type { ConnectFailure, Host, UpstreamCluster } from '../upstream/cluster-
 import type { HttpPools } from '../upstream/http-pools.js';
 import type {
   ResetReason,
+  UpstreamConnectionInfo,
   UpstreamRequestHead,
   UpstreamStream,
-  UpstreamStreamListener,
 } from '../upstream/http-stream.js';
 import { BodyBuffer, CONNECT_BUFFER, RETRY_BUFFER } from './body-buffer.js';
 import type { Downstream } from './exchange.js';
 import { RetryState } from './retry-state.js';
+import { type AttemptOwner, UpstreamAttempt } from './upstream-attempt.js';
 import { UpstreamOutcome } from './upstream-outcome.js';
 
 const NO_HOSTS: readonly Host[] = [];
@@ -54,13 +55,6 @@ export interface TunnelListener {
   onDrain(): void;
 }
 
-interface Attempt {
-  readonly host: Host;
-  stream: UpstreamStream | undefined;
-  cancelConnect: (() => void) | undefined;
-  timer: Timer | undefined;
-}
-
 /** Who asked. One of the first two is called, once; one of the next two may follow the first. */
 export interface UpstreamRequestOwner {
   /** `answer` is set. Its body follows when this returns, to the downstream directly. */
@@ -74,7 +68,7 @@ export interface UpstreamRequestOwner {
 }
 
 /** One request to a cluster, until its answer is complete or nobody wants it any more. */
-export class UpstreamRequest {
+export class UpstreamRequest implements AttemptOwner {
   /** Set before `onAnswer`. */
   answer: AnsweredHead | undefined = undefined;
   /** Wall clock milliseconds of the end of the request; undefined while it is incomplete. */
@@ -87,7 +81,7 @@ export class UpstreamRequest {
   private readonly downstream: Downstream;
   private readonly retry: RetryState;
   private tunnel: TunnelListener | undefined = undefined;
-  private attempt: Attempt | undefined = undefined;
+  private attempt: UpstreamAttempt | undefined = undefined;
   private attempts = 0;
   private readonly tried: Host[] = [];
   private readonly buffer = new BodyBuffer();
@@ -177,7 +171,7 @@ export class UpstreamRequest {
   becomeTunnel(listener: TunnelListener): void {
     this.tunnel = listener;
     this.routeTimer?.cancel();
-    this.attempt?.timer?.cancel();
+    this.attempt?.stopTimer();
   }
 
   private startAttempt(): void {
@@ -199,7 +193,7 @@ export class UpstreamRequest {
     this.tried.push(host);
     // Named from here on, connected or not; a full pending queue alone takes it back.
     info.upstreamHost = host.address;
-    const attempt: Attempt = { host, stream: undefined, cancelConnect: undefined, timer: undefined };
+    const attempt = new UpstreamAttempt(this, host, this.head());
     this.attempt = attempt;
     this.buffer.rewind();
     const pool = this.pools.pool(this.cluster, host, {
@@ -208,18 +202,7 @@ export class UpstreamRequest {
       source: facts.connection.source,
       destination: facts.connection.destination,
     });
-    const waiting = pool.newStream({
-      head: this.head(),
-      listener: this.listenerOf(attempt),
-      ready: (stream, connection) => {
-        attempt.stream = stream;
-        attempt.cancelConnect = undefined;
-        info.upstreamLocalAddress = connection.localAddress;
-        this.feed(attempt);
-      },
-      failed: (failure, attached) => this.onConnectFailure(attempt, failure, attached),
-    });
-    attempt.cancelConnect = () => waiting.cancel();
+    attempt.start(pool);
     if (this.completedAt !== undefined) this.armPerTry(attempt);
   }
 
@@ -251,8 +234,11 @@ export class UpstreamRequest {
     };
   }
 
+  // From the attempt, while it is the running one.
+
   /** The connection is there: whatever the body has brought so far goes out. */
-  private feed(attempt: Attempt): void {
+  onReady(attempt: UpstreamAttempt, info: UpstreamConnectionInfo): void {
+    this.downstream.info.upstreamLocalAddress = info.localAddress;
     const { stream } = attempt;
     if (stream === undefined) return;
     const more = this.buffer.giveTo(stream);
@@ -265,48 +251,37 @@ export class UpstreamRequest {
     }
   }
 
-  private listenerOf(attempt: Attempt): UpstreamStreamListener {
-    const isCurrent = (): boolean => this.attempt === attempt && !this.over;
-    return {
-      onInformational: (status, headers) => {
-        // Only the first 100, 102 or 103 is passed on, and it ends retrying (spec dataplane.md §3.4, §5.5).
-        if (!isCurrent() || this.informed || (status !== 100 && status !== 102 && status !== 103)) return;
-        this.informed = true;
-        this.retry.disable();
-        this.downstream.informational(status, headers);
-      },
-      onHead: (status, headers, endStream) => {
-        if (isCurrent()) this.onHead(attempt, status, headers, endStream);
-      },
-      onData: (chunk) => {
-        if (!isCurrent()) return;
-        if (this.tunnel !== undefined) this.tunnel.onData(chunk);
-        else if (!this.downstream.write(chunk)) attempt.stream?.pause();
-      },
-      onEnd: (trailers) => {
-        if (!isCurrent()) return;
-        if (this.tunnel !== undefined) {
-          this.tunnel.onEnd();
-          return;
-        }
-        this.outcome.onEnd(attempt.host, trailers);
-        this.owner.onAnswerEnd(trailers);
-      },
-      onDrain: () => {
-        if (!isCurrent()) return;
-        if (this.tunnel !== undefined) this.tunnel.onDrain();
-        if (!this.wantsDrain) return;
-        this.wantsDrain = false;
-        this.owner.onDrain();
-      },
-      onReset: (reason) => {
-        if (isCurrent()) this.onReset(attempt, reason);
-      },
-    };
+  /** Only the first 100, 102 or 103 is passed on, and it ends retrying (spec dataplane.md §3.4, §5.5). */
+  onInformational(status: number, headers: string[]): void {
+    if (this.informed || (status !== 100 && status !== 102 && status !== 103)) return;
+    this.informed = true;
+    this.retry.disable();
+    this.downstream.informational(status, headers);
   }
 
-  private onHead(attempt: Attempt, status: number, headers: string[], endStream: boolean): void {
-    attempt.timer?.cancel();
+  onData(attempt: UpstreamAttempt, chunk: Buffer): void {
+    if (this.tunnel !== undefined) this.tunnel.onData(chunk);
+    else if (!this.downstream.write(chunk)) attempt.stream?.pause();
+  }
+
+  onEnd(attempt: UpstreamAttempt, trailers: readonly string[]): void {
+    if (this.tunnel !== undefined) {
+      this.tunnel.onEnd();
+      return;
+    }
+    this.outcome.onEnd(attempt.host, trailers);
+    this.owner.onAnswerEnd(trailers);
+  }
+
+  onDrain(): void {
+    if (this.tunnel !== undefined) this.tunnel.onDrain();
+    if (!this.wantsDrain) return;
+    this.wantsDrain = false;
+    this.owner.onDrain();
+  }
+
+  onHead(attempt: UpstreamAttempt, status: number, headers: string[], endStream: boolean): void {
+    attempt.stopTimer();
     this.outcome.onHead(attempt.host, status, headers, endStream);
     const verdict = status === 101 ? 'no' : this.retry.onResponse(status, headers);
     if (verdict === 'retry') {
@@ -323,8 +298,7 @@ export class UpstreamRequest {
     this.owner.onAnswer();
   }
 
-  private onConnectFailure(attempt: Attempt, failure: ConnectFailure, attached: boolean): void {
-    if (this.attempt !== attempt || this.over) return;
+  onConnectFailure(attempt: UpstreamAttempt, failure: ConnectFailure, attached: boolean): void {
     const { info } = this.downstream;
     if (failure.reason === 'overflow' && !attached) info.upstreamHost = '';
     info.upstreamTransportFailureReason = failure.transportFailure.replaceAll(' ', '_');
@@ -332,7 +306,7 @@ export class UpstreamRequest {
     this.afterFailure(attempt, failure.reason, failure.transportFailure, false);
   }
 
-  private onReset(attempt: Attempt, reason: ResetReason): void {
+  onReset(attempt: UpstreamAttempt, reason: ResetReason): void {
     this.outcome.onFailure(attempt.host, 'reset');
     if (this.answer !== undefined) {
       this.breakOff(upstreamResetFlag(reason), resetAfterResponseDetails(reason));
@@ -341,8 +315,13 @@ export class UpstreamRequest {
     this.afterFailure(attempt, reason, '', true);
   }
 
-  private afterFailure(attempt: Attempt, reason: ResetReason, transportFailure: string, requestStarted: boolean): void {
-    attempt.timer?.cancel();
+  private afterFailure(
+    attempt: UpstreamAttempt,
+    reason: ResetReason,
+    transportFailure: string,
+    requestStarted: boolean,
+  ): void {
+    attempt.stopTimer();
     const verdict = this.retry.onReset(reason, requestStarted);
     if (verdict === 'retry') {
       this.scheduleRetry();
@@ -354,19 +333,18 @@ export class UpstreamRequest {
   }
 
   private scheduleRetry(): void {
-    this.attempt?.timer?.cancel();
+    this.attempt?.detach();
     this.attempt = undefined;
     this.backOff = this.environment.setTimer(this.retry.backOff(this.environment.random), () => this.startAttempt());
   }
 
-  private armPerTry(attempt: Attempt): void {
+  private armPerTry(attempt: UpstreamAttempt): void {
     const limit = this.downstream.decision.timeouts.perTry;
     if (limit === 0 || this.answer !== undefined) return;
-    attempt.timer?.cancel();
-    attempt.timer = this.environment.setTimer(limit, () => this.onPerTryTimeout(attempt));
+    attempt.limit(this.environment, limit, () => this.onPerTryTimeout(attempt));
   }
 
-  private onPerTryTimeout(attempt: Attempt): void {
+  private onPerTryTimeout(attempt: UpstreamAttempt): void {
     if (this.attempt !== attempt || this.over || this.answer !== undefined) return;
     this.outcome.onFailure(attempt.host, 'timeout');
     const requestStarted = attempt.stream !== undefined;
@@ -412,11 +390,8 @@ export class UpstreamRequest {
 
   private dropAttempt(): void {
     const { attempt } = this;
-    if (attempt === undefined) return;
     this.attempt = undefined;
-    attempt.timer?.cancel();
-    attempt.cancelConnect?.();
-    attempt.stream?.reset();
+    attempt?.drop();
   }
 }
 

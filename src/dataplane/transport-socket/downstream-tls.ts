@@ -133,15 +133,30 @@ interface WrappingSocket {
   readonly _parent?: net.Socket;
 }
 
+const HANDSHAKE = Symbol('handshake');
+
+/** A socket whose handshake runs knows who waits for it. */
+interface HandshakingSocket extends net.Socket {
+  [HANDSHAKE]?: Handshake | undefined;
+}
+
+interface Handshake {
+  readonly hello: PeekedHello;
+  readonly listener: HandshakeListener;
+}
+
+/** The handshake of a socket, once: whoever takes it ends it. */
+function takeHandshake(socket: HandshakingSocket | undefined): Handshake | undefined {
+  const handshake = socket?.[HANDSHAKE];
+  if (handshake !== undefined && socket !== undefined) socket[HANDSHAKE] = undefined;
+  return handshake;
+}
+
 class ChainServer {
   private readonly server: tls.Server;
   private readonly material: TlsMaterial;
   private readonly demanded: boolean;
   private readonly local: LocalCertificateFacts;
-  private readonly waiting = new Map<
-    net.Socket,
-    { readonly hello: PeekedHello; readonly listener: HandshakeListener }
-  >();
   private readonly secrets = new WeakMap<tls.TLSSocket, Buffer>();
 
   constructor(options: tls.TlsOptions, material: TlsMaterial, demanded: boolean, staple: Buffer | undefined) {
@@ -167,14 +182,9 @@ class ChainServer {
     }
   }
 
-  take(socket: net.Socket, hello: PeekedHello, listener: HandshakeListener): void {
-    this.waiting.set(socket, { hello, listener });
-    socket.once('close', () => {
-      const waiting = this.waiting.get(socket);
-      if (waiting === undefined) return;
-      this.waiting.delete(socket);
-      waiting.listener.failed({ text: '', counter: 'connection_error', version: '', cipher: '', peerSubject: '' });
-    });
+  take(socket: HandshakingSocket, hello: PeekedHello, listener: HandshakeListener): void {
+    socket[HANDSHAKE] = { hello, listener };
+    socket.once('close', closedInHandshake);
     socket.unshift(hello.bytes);
     // The TLSSocket copies this. A client that ends in the middle of the handshake is gone and would else be kept until
     // the deadline; half-closes count from the handshake on (`secured`).
@@ -184,12 +194,11 @@ class ChainServer {
 
   private secured(socket: tls.TLSSocket): void {
     const raw = parentOf(socket);
-    const waiting = raw === undefined ? undefined : this.waiting.get(raw);
-    if (raw === undefined || waiting === undefined) {
+    const handshake = takeHandshake(raw);
+    if (raw === undefined || handshake === undefined) {
       socket.destroy();
       return;
     }
-    this.waiting.delete(raw);
     socket.allowHalfOpen = true;
     socket.on('error', ignore);
     const version = socket.getProtocol() ?? '';
@@ -205,11 +214,14 @@ class ChainServer {
       if (failure !== undefined) {
         this.refuse(socket, raw, failure, version, cipher);
         const peerSubject = certificate === undefined ? '' : rfc2253Subject(certificate);
-        waiting.listener.failed({ text: failure.text, counter: failure.counter, version, cipher, peerSubject });
+        handshake.listener.failed({ text: failure.text, counter: failure.counter, version, cipher, peerSubject });
         return;
       }
     }
-    waiting.listener.established(socket, this.facts(socket, version, cipher, certificate, waiting.hello.serverName));
+    handshake.listener.established(
+      socket,
+      this.facts(socket, version, cipher, certificate, handshake.hello.serverName),
+    );
   }
 
   // Runs before OpenSSL's pending output (tickets, the server's Finished of 1.2) is flushed, so that the alert is the next
@@ -234,17 +246,7 @@ class ChainServer {
   }
 
   private broke(error: Error, socket: tls.TLSSocket): void {
-    const raw = parentOf(socket);
-    const waiting = raw === undefined ? undefined : this.waiting.get(raw);
-    if (raw === undefined || waiting === undefined) return;
-    this.waiting.delete(raw);
-    waiting.listener.failed({
-      text: tlsFailureText(error),
-      counter: 'connection_error',
-      version: '',
-      cipher: '',
-      peerSubject: '',
-    });
+    takeHandshake(parentOf(socket))?.listener.failed(connectionError(tlsFailureText(error)));
   }
 
   private facts(
@@ -321,4 +323,12 @@ function localFacts(pem: string | undefined): LocalCertificateFacts {
     localDnsSans: names.filter(({ type }) => type === 'DNS').map(({ value }) => value),
     localSubject: rfc2253Subject(certificate),
   };
+}
+
+function closedInHandshake(this: HandshakingSocket): void {
+  takeHandshake(this)?.listener.failed(connectionError(''));
+}
+
+function connectionError(text: string): HandshakeFailure {
+  return { text, counter: 'connection_error', version: '', cipher: '', peerSubject: '' };
 }
