@@ -45,6 +45,9 @@ export class DeadlineList {
     else node.previous.next = node.next;
     if (node.next === undefined) this.last = node.previous;
     else node.next.previous = node.previous;
+    // An old node that still pointed at younger ones would keep them, and theirs, until a full garbage collection.
+    node.previous = undefined;
+    node.next = undefined;
     // The timer is left to fire: stopping and starting it per connection is what this list saves.
   }
 

@@ -37,7 +37,7 @@ export class ConnectAttempt {
   private readonly transport: UpstreamTransport;
   private readonly environment: Environment;
   /** The one that is dialled, or several in a race. */
-  private readonly sockets = new Set<net.Socket>();
+  private readonly sockets: net.Socket[] = [];
   private readonly waiting: string[] = [];
   private next: Timer | undefined = undefined;
   private timer: Timer | undefined = undefined;
@@ -91,7 +91,7 @@ export class ConnectAttempt {
 
   private dial(address: string): void {
     const socket = this.cluster.dial(address, this.options, this.transport.tls !== undefined);
-    this.sockets.add(socket);
+    this.sockets.push(socket);
     socket.on('error', (error) => this.lost(socket, connectErrorText(error, address)));
     socket.once('close', () => this.lost(socket, ''));
     socket.once('connect', () => this.connected(socket));
@@ -110,8 +110,8 @@ export class ConnectAttempt {
 
   // The last of several addresses decides what is said of the failure.
   private lost(socket: net.Socket, text: string): void {
-    if (!this.sockets.delete(socket) || this.over) return;
-    if (this.dialNext() || this.sockets.size > 0) return;
+    if (!this.forget(socket) || this.over) return;
+    if (this.dialNext() || this.sockets.length > 0) return;
     this.fail({ reason: 'remote_connection_failure', transportFailure: text });
   }
 
@@ -119,7 +119,7 @@ export class ConnectAttempt {
     if (this.over) return;
     this.next?.cancel();
     this.waiting.length = 0;
-    for (const other of this.sockets) if (other !== socket) this.drop(other);
+    for (const other of [...this.sockets]) if (other !== socket) this.drop(other);
     const { proxyProtocol, tls: context } = this.transport;
     if (proxyProtocol !== undefined) socket.write(renderProxyHeader(proxyProtocol, this.options.downstream));
     if (context === undefined || context === 'notReady') {
@@ -165,12 +165,19 @@ export class ConnectAttempt {
   private end(): void {
     this.timer?.cancel();
     this.next?.cancel();
-    for (const socket of this.sockets) this.drop(socket);
+    for (const socket of [...this.sockets]) this.drop(socket);
   }
 
   private drop(socket: net.Socket): void {
-    this.sockets.delete(socket);
+    this.forget(socket);
     socket.destroy();
+  }
+
+  /** False when it is not among them any more. */
+  private forget(socket: net.Socket): boolean {
+    const at = this.sockets.indexOf(socket);
+    if (at !== -1) this.sockets.splice(at, 1);
+    return at !== -1;
   }
 }
 

@@ -171,7 +171,7 @@ export class Http2Connection implements ClientSessionOwner {
   }
 
   private endStreams(end: StreamEnd): void {
-    const streams = [...this.session.streams.values()];
+    const streams = this.session.streams.values();
     this.session.streams.clear();
     for (const stream of streams) stream.onEnded(end);
   }

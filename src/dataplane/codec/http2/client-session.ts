@@ -89,7 +89,7 @@ export class ClientSession extends Http2Session {
   /** Puts a stream in its place and writes its head. */
   open(stream: ClientStream, head: readonly string[], headers: readonly string[], endStream: boolean): void {
     if (this.settingsConfirmed) stream.receiveWindow = this.options.streamWindow;
-    this.streams.set(stream.id, stream);
+    this.streams.add(stream);
     this.limits.streamOpened();
     this.sendHeaders(stream, head, headers, endStream);
   }
@@ -239,7 +239,7 @@ export class ClientSession extends Http2Session {
   }
 
   protected override onGoaway(_code: number, lastStreamId: number): void {
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (stream.id > lastStreamId) this.endStream(stream, { by: 'goaway', code: ERROR.REFUSED_STREAM, details: '' });
     }
     this.owner.onGoaway();

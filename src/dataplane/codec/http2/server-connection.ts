@@ -107,7 +107,7 @@ export class Http2ServerConnection implements ServerCodec, ServerSessionOwner, S
 
   onDead(text: string): void {
     const codecError = `codec_error:${text.replaceAll(' ', '_')}`;
-    for (const stream of [...this.session.streams.values()]) {
+    for (const stream of this.session.streams.values()) {
       const details = stream.details === '' ? codecError : stream.details;
       stream.onEnded({ by: 'connection', code: ERROR.PROTOCOL_ERROR, details });
     }
@@ -160,7 +160,7 @@ export class Http2ServerConnection implements ServerCodec, ServerSessionOwner, S
 
   private loseStreams(kind: 'disconnect' | 'local', details: string): void {
     this.closed = true;
-    const streams = [...this.session.streams.values()] as Http2ServerStream[];
+    const streams = this.session.streams.values() as Http2ServerStream[];
     this.session.streams.clear();
     for (const stream of streams) stream.lose(kind, details);
   }

@@ -248,7 +248,7 @@ export class ServerSession extends Http2Session {
     made.contentLength = isConnect ? -1 : this.contentLength;
     made.remoteEnded = endStream;
     this.pairs = [];
-    this.streams.set(made.id, made);
+    this.streams.add(made);
     this.limits.streamOpened();
     this.owner.onRequest(made);
   }

@@ -7,6 +7,7 @@ import { HpackEncoder, lineBound } from './hpack-encoder.js';
 import { InboundLimits } from './inbound-limits.js';
 import { OutputBuffer, writeFrameHeader } from './output.js';
 import type { SessionStream, StreamEnd } from './session-stream.js';
+import { StreamTable } from './stream-table.js';
 
 /** Windows and limits that we announce. */
 export interface SessionOptions {
@@ -27,7 +28,7 @@ const NO_TRAILERS: readonly string[] = [];
 
 export abstract class SessionWriter {
   /** Open streams by id. */
-  readonly streams: Map<number, SessionStream> = new Map();
+  readonly streams: StreamTable<SessionStream> = new StreamTable();
   /** Nothing is read or written any more: the peer broke the rules, or we were told to stop. */
   dead = false;
   protected readonly options: SessionOptions;
