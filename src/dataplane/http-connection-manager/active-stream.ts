@@ -3,7 +3,7 @@
 import type { RequestDecision, RequestFacts, RequestForward } from '../../decide/request-decision.js';
 import { INVALID_BASE64 } from '../../filters/grpc-web.js';
 import { HeaderMap } from '../../filters/header-map.js';
-import type { LocalReply } from '../../filters/local-reply.js';
+import { type LocalReply, REQUEST_TIMEOUT } from '../../filters/local-reply.js';
 import type { StreamState } from '../../filters/operators.js';
 import { renderLocalReply } from '../../filters/render-local-reply.js';
 import { applyResponseRules, applyRouteOperations, NO_RESPONSE_RULES } from '../../filters/response-headers.js';
@@ -19,11 +19,12 @@ import { GrpcWebBridge } from './grpc-web-bridge.js';
 import type { HttpConnection } from './http-connection.js';
 import { timeoutsOf } from './manager-timeouts.js';
 import { addResponseFraming } from './response-head.js';
-import { StreamTimers } from './stream-timers.js';
+import type { TimedStream } from './stream-timers.js';
 
 /** One request from its head to its log line. */
-export class ActiveStream implements ServerStreamListener, LiveMember {
+export class ActiveStream implements ServerStreamListener, LiveMember, TimedStream {
   place = -1;
+  touched: number;
   readonly info: StreamInfo;
   private readonly connection: HttpConnection;
   readonly stream: ServerStream;
@@ -31,10 +32,10 @@ export class ActiveStream implements ServerStreamListener, LiveMember {
   private readonly running: RunningSnapshot;
   /** The client asked for the end of the connection, or its last request has come. */
   private readonly closeAfter: boolean;
-  private readonly timers: StreamTimers;
   private decision: RequestDecision | undefined = undefined;
   private forwarding: Forwarding | undefined = undefined;
   private delayTimer: Timer | undefined = undefined;
+  private requestTimer: Timer | undefined = undefined;
   /** Wall clock milliseconds of the end of the request; undefined while it is incomplete. */
   private completedAt: number | undefined = undefined;
   private responded = false;
@@ -63,19 +64,19 @@ export class ActiveStream implements ServerStreamListener, LiveMember {
       startTime: this.info.startTime,
     };
     this.closeAfter = isLast || asksForClose(this.facts);
-    this.timers = new StreamTimers(services.context.environment, timeoutsOf(downstream.manager), {
-      isRequestComplete: () => stream.requestComplete,
-      expired: (reply) => this.onTimeout(reply),
-    });
+    this.touched = this.info.startTime;
   }
 
   start(): void {
     const { services, downstream } = this.connection;
     const { environment } = services.context;
     this.stream.listen(this);
-    this.timers.start(this.stream.head.endStream);
     if (this.stream.head.endStream) this.completedAt = this.info.startTime;
-    else this.stream.body.on('end', () => this.onRequestEnd());
+    else {
+      const { request } = timeoutsOf(downstream.manager);
+      if (request > 0) this.requestTimer = environment.setTimer(request, () => this.expired(REQUEST_TIMEOUT));
+      this.stream.body.on('end', () => this.onRequestEnd());
+    }
     const decision = services.decide(this.running.index, downstream.manager, this.facts, {
       random: environment.random,
       uuid: environment.uuid,
@@ -169,7 +170,7 @@ export class ActiveStream implements ServerStreamListener, LiveMember {
     isUpgrade: boolean,
   ): void {
     this.responded = true;
-    this.timers.touch();
+    this.touch();
     const { facts, info, stream } = this;
     const { environment } = this.connection.services.context;
     const isHttp1 = facts.protocol !== 'HTTP/2';
@@ -261,17 +262,26 @@ export class ActiveStream implements ServerStreamListener, LiveMember {
 
   received(bytes: number): void {
     this.info.bytesReceived += bytes;
-    this.timers.touch();
+    this.touch();
   }
 
   sent(bytes: number): void {
     this.info.bytesSent += bytes;
-    this.timers.touch();
+    this.touch();
+  }
+
+  isRequestComplete(): boolean {
+    return this.stream.requestComplete;
+  }
+
+  private touch(): void {
+    if (this.touched !== Number.POSITIVE_INFINITY) this.touched = this.connection.services.context.environment.now();
   }
 
   /** A timer of the connection manager has run out (spec dataplane.md §3.10). */
-  private onTimeout(reply: LocalReply): void {
+  expired(reply: LocalReply): void {
     if (this.over) return;
+    this.touched = Number.POSITIVE_INFINITY;
     this.delayTimer?.cancel();
     this.forwarding?.cancel();
     this.reply(reply);
@@ -287,7 +297,8 @@ export class ActiveStream implements ServerStreamListener, LiveMember {
   }
 
   private onRequestEnd(): void {
-    this.timers.requestEnded();
+    this.requestTimer?.cancel();
+    this.touch();
     this.completedAt = this.connection.services.context.environment.now();
   }
 
@@ -334,7 +345,7 @@ export class ActiveStream implements ServerStreamListener, LiveMember {
 
   private stop(): void {
     this.over = true;
-    this.timers.stop();
+    this.requestTimer?.cancel();
     this.delayTimer?.cancel();
     this.forwarding?.cancel();
   }

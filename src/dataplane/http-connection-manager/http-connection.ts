@@ -10,6 +10,7 @@ import { StreamInfo } from '../telemetry/stream-info.js';
 import { ActiveStream } from './active-stream.js';
 import { type ManagerStats, statsOf } from './manager-stats.js';
 import { timeoutsOf } from './manager-timeouts.js';
+import { StreamIdleTimer } from './stream-timers.js';
 
 /** What all connections share. */
 export interface HttpServices {
@@ -32,6 +33,7 @@ export class HttpConnection implements ServerCodecListener, LiveMember {
   private readonly peerPort: number | undefined;
   private readonly stats: ManagerStats;
   private readonly streams = new LiveSet<ActiveStream>();
+  private readonly idleStreams: StreamIdleTimer;
   private codec: ServerCodec | undefined = undefined;
   private idleTimer: Timer | undefined = undefined;
   /** Wall clock milliseconds since which there is no stream. */
@@ -43,7 +45,9 @@ export class HttpConnection implements ServerCodecListener, LiveMember {
     this.services = services;
     this.downstream = downstream;
     this.onGone = onGone;
-    this.idleTimeout = timeoutsOf(downstream.manager).connectionIdle;
+    const { connectionIdle, streamIdle } = timeoutsOf(downstream.manager);
+    this.idleTimeout = connectionIdle;
+    this.idleStreams = new StreamIdleTimer(services.context.environment, streamIdle, this.streams);
     this.peerPort = downstream.socket.remotePort;
     this.stats = statsOf(downstream.manager);
   }
@@ -77,6 +81,7 @@ export class HttpConnection implements ServerCodecListener, LiveMember {
     if (isLast && stream.head.protocol === 'HTTP/2') this.codec?.drain();
     const active = new ActiveStream(this, stream, isLast);
     this.streams.add(active);
+    this.idleStreams.watch();
     active.start();
   }
 
@@ -96,6 +101,7 @@ export class HttpConnection implements ServerCodecListener, LiveMember {
     if (this.isGone) return;
     this.isGone = true;
     this.idleTimer?.cancel();
+    this.idleStreams.stop();
     this.stats.connectionEnded();
     this.onGone();
   }

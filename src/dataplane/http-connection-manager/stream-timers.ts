@@ -1,63 +1,54 @@
-// The connection manager's timers of one stream (spec dataplane.md §3.10): the whole request within request_timeout, and
-// something in either direction within stream_idle_timeout. Both are off unless the configuration sets them.
-import { type LocalReply, REQUEST_TIMEOUT, streamIdleTimeout } from '../../filters/local-reply.js';
+// The connection manager's stream_idle_timeout (spec dataplane.md §3.10): something in either direction of each stream
+// within that time. One timer for all streams of a connection: as a rule a stream is over long before it would run out.
+import { type LocalReply, streamIdleTimeout } from '../../filters/local-reply.js';
 import type { Environment, Timer } from '../environment.js';
-import type { ManagerTimeouts } from './manager-timeouts.js';
 
-/** The stream that the timers belong to. */
+/** A stream that may fall silent. */
 export interface TimedStream {
+  /** Wall clock milliseconds since when nothing has happened; Infinity = expired. */
+  readonly touched: number;
   isRequestComplete(): boolean;
   expired(reply: LocalReply): void;
 }
 
-/** Started with the stream, stopped when it is over. */
-export class StreamTimers {
+/** Watches the streams that `streams` has whenever it looks. */
+export class StreamIdleTimer {
   private readonly environment: Environment;
-  private readonly stream: TimedStream;
-  /** Milliseconds; 0 = off. */
-  private readonly requestTimeout: number;
-  private readonly idleTimeout: number;
-  private requestTimer: Timer | undefined = undefined;
-  private idleTimer: Timer | undefined = undefined;
-  /** When something last happened. The timer is not moved with each chunk: it looks here when it runs out. */
-  private touched = 0;
+  private readonly timeout: number;
+  private readonly streams: Iterable<TimedStream>;
+  private timer: Timer | undefined = undefined;
 
-  constructor(environment: Environment, timeouts: ManagerTimeouts, stream: TimedStream) {
+  /** `timeout` in milliseconds; 0 = off. */
+  constructor(environment: Environment, timeout: number, streams: Iterable<TimedStream>) {
     this.environment = environment;
-    this.stream = stream;
-    this.requestTimeout = timeouts.request;
-    this.idleTimeout = timeouts.streamIdle;
+    this.timeout = timeout;
+    this.streams = streams;
   }
 
-  start(endStream: boolean): void {
-    if (this.requestTimeout > 0 && !endStream) {
-      this.requestTimer = this.environment.setTimer(this.requestTimeout, () => this.stream.expired(REQUEST_TIMEOUT));
-    }
-    if (this.idleTimeout > 0) {
-      this.touch();
-      this.armIdle(this.idleTimeout);
-    }
-  }
-
-  requestEnded(): void {
-    this.requestTimer?.cancel();
-    this.touch();
-  }
-
-  touch(): void {
-    if (this.idleTimeout > 0) this.touched = this.environment.now();
+  /** A stream has begun. A timer that runs is left to run out: it is early for this one, and looks again. */
+  watch(): void {
+    if (this.timeout > 0 && this.timer === undefined) this.arm(this.timeout);
   }
 
   stop(): void {
-    this.requestTimer?.cancel();
-    this.idleTimer?.cancel();
+    this.timer?.cancel();
   }
 
-  private armIdle(milliseconds: number): void {
-    this.idleTimer = this.environment.setTimer(milliseconds, () => {
-      const left = this.touched + this.idleTimeout - this.environment.now();
-      if (left > 0) this.armIdle(Math.ceil(left));
-      else this.stream.expired(streamIdleTimeout(this.stream.isRequestComplete()));
+  private arm(milliseconds: number): void {
+    this.timer = this.environment.setTimer(milliseconds, () => {
+      this.timer = undefined;
+      this.look();
     });
+  }
+
+  private look(): void {
+    const now = this.environment.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const stream of [...this.streams]) {
+      const left = stream.touched + this.timeout - now;
+      if (left > 0) next = Math.min(next, left);
+      else stream.expired(streamIdleTimeout(stream.isRequestComplete()));
+    }
+    if (next < Number.POSITIVE_INFINITY) this.arm(Math.ceil(next));
   }
 }

@@ -9,7 +9,7 @@ import { xxHash64 } from '../../xds/xx-hash.js';
 import type { Environment, Timer } from '../environment.js';
 import type { StreamInfo } from '../telemetry/stream-info.js';
 import type { ClusterManager, ConnectFailure, Host, UpstreamCluster } from '../upstream/cluster-manager.js';
-import { ReadBuffers, type ReadSink } from './read-buffers.js';
+import { ReadBuffers, type ReadSink } from '../upstream/read-buffers.js';
 import { settingsOf, type TcpProxySettings } from './tcp-proxy-settings.js';
 
 /** How the downstream is to be ended. */

@@ -57,7 +57,7 @@ export interface UpstreamConnectOptions {
   readonly serverName?: string;
   /** ALPN to offer instead of the context's. */
   readonly applicationProtocols?: readonly string[];
-  /** Bulk reads through one shared buffer (performance.md §4); TCP proxy only, plaintext only. */
+  /** Reads through shared buffers (performance.md §4); of a plaintext socket, which then emits no 'data'. */
   readonly onread?: net.OnReadOpts;
   /** Downstream addresses for an upstream PROXY header. */
   readonly downstream?: {

@@ -23,9 +23,16 @@ export interface PoolFacts {
   readonly destination: SocketAddress;
 }
 
+/** Of one host: without a name or an address of the request in them, or by what they have of it. */
+interface HostPools {
+  http1: UpstreamPool | undefined;
+  http2: UpstreamPool | undefined;
+  readonly byFacts: Map<string, UpstreamPool>;
+}
+
 interface ClusterPools {
   readonly settings: PoolSettings;
-  readonly byHost: Map<Host, Map<string, UpstreamPool>>;
+  readonly byHost: Map<Host, HostPools>;
 }
 
 /** All HTTP pools of the data plane; those of a cluster go when the cluster goes. */
@@ -47,21 +54,42 @@ export class HttpPools {
   pool(cluster: UpstreamCluster, host: Host, facts: PoolFacts): UpstreamPool {
     const pools = this.poolsOf(cluster);
     const http2 = HttpPools.speaksHttp2(cluster, facts.downstreamHttp2);
-    const options = connectOptions(cluster, pools.settings, http2, facts);
-    const key = poolKey(http2, options);
     let ofHost = pools.byHost.get(host);
     if (ofHost === undefined) {
-      ofHost = new Map();
+      ofHost = { http1: undefined, http2: undefined, byFacts: new Map() };
       pools.byHost.set(host, ofHost);
     }
-    let pool = ofHost.get(key);
-    if (pool === undefined) {
-      pool = http2
-        ? new Http2Pool(this.environment, cluster, host, options, pools.settings)
-        : new Http1Pool(this.environment, cluster, host, options, pools.settings);
-      ofHost.set(key, pool);
-      if (this.gone.has(cluster)) pool.close();
+    const { settings } = pools;
+    if (settings.namedByRequest || settings.sendsProxyHeader) {
+      const options = connectOptions(cluster, settings, http2, facts);
+      const key = poolKey(http2, options);
+      let pool = ofHost.byFacts.get(key);
+      if (pool === undefined) {
+        pool = this.open(cluster, host, http2, options, settings);
+        ofHost.byFacts.set(key, pool);
+      }
+      return pool;
     }
+    // The usual cluster has one pool per host and protocol.
+    const known = http2 ? ofHost.http2 : ofHost.http1;
+    if (known !== undefined) return known;
+    const pool = this.open(cluster, host, http2, connectOptions(cluster, settings, http2, facts), settings);
+    if (http2) ofHost.http2 = pool;
+    else ofHost.http1 = pool;
+    return pool;
+  }
+
+  private open(
+    cluster: UpstreamCluster,
+    host: Host,
+    http2: boolean,
+    options: UpstreamConnectOptions,
+    settings: PoolSettings,
+  ): UpstreamPool {
+    const pool = http2
+      ? new Http2Pool(this.environment, cluster, host, options, settings)
+      : new Http1Pool(this.environment, cluster, host, options, settings);
+    if (this.gone.has(cluster)) pool.close();
     return pool;
   }
 
@@ -88,7 +116,7 @@ export class HttpPools {
   private removeHosts(cluster: UpstreamCluster, hosts: readonly Host[]): void {
     const byHost = this.clusters.get(cluster)?.byHost;
     for (const host of hosts) {
-      for (const pool of byHost?.get(host)?.values() ?? []) pool.close();
+      closeAll(byHost?.get(host));
       byHost?.delete(host);
     }
   }
@@ -97,8 +125,15 @@ export class HttpPools {
     const pools = this.clusters.get(cluster);
     if (pools === undefined) return;
     this.clusters.delete(cluster);
-    for (const ofHost of pools.byHost.values()) for (const pool of ofHost.values()) pool.close();
+    for (const ofHost of pools.byHost.values()) closeAll(ofHost);
   }
+}
+
+function closeAll(pools: HostPools | undefined): void {
+  if (pools === undefined) return;
+  pools.http1?.close();
+  pools.http2?.close();
+  for (const pool of pools.byFacts.values()) pool.close();
 }
 
 function connectOptions(

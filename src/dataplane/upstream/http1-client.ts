@@ -37,7 +37,8 @@ export class Http1Connection implements ResponseSink {
     this.localAddress = localAddress;
     this.owner = owner;
     this.parser = new Http1ResponseParser(this);
-    socket.on('data', (chunk: Buffer) => this.onSocketData(chunk));
+    // Only TLS: a plaintext socket reads through `onread`.
+    socket.on('data', (chunk: Buffer) => this.onBytes(chunk));
     socket.on('drain', () => this.exchange?.listener.onDrain());
     socket.on('end', () => this.onSocketEnd());
     socket.on('error', () => this.onSocketEnd()); // reset: 'connection termination' as well
@@ -94,7 +95,8 @@ export class Http1Connection implements ResponseSink {
     this.shut();
   }
 
-  private onSocketData(chunk: Buffer): void {
+  /** From the socket; the chunk is the connection's. */
+  onBytes(chunk: Buffer): void {
     if (this.closed) return;
     this.becameIdle = false;
     const verdict = this.parser.push(chunk);

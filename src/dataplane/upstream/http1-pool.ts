@@ -5,6 +5,7 @@ import type { ConnectFailure, Host, UpstreamCluster, UpstreamConnectOptions } fr
 import type { StreamRequest, UpstreamPool } from './http-stream.js';
 import { Http1Connection, type Http1ConnectionOwner } from './http1-client.js';
 import type { PoolSettings } from './pool-settings.js';
+import { CodecReads, ReadBuffers } from './read-buffers.js';
 
 const OVERFLOW: ConnectFailure = { reason: 'overflow', transportFailure: '' };
 
@@ -54,18 +55,15 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
 
   newStream(request: StreamRequest): { cancel(): void } {
     const pending = new PendingRequest(request, this);
-    const ready = this.idle.pop();
-    if (ready !== undefined) {
-      queueMicrotask(() => {
-        // The connection may have died, or the caller left, in between.
-        if (!this.connections.has(ready)) this.enqueue(pending);
-        else if (pending.cancelled) this.onIdle(ready);
-        else this.attach(pending, ready);
-      });
-      return pending;
-    }
-    queueMicrotask(() => this.enqueue(pending));
+    process.nextTick(beginRequest, this, pending, this.idle.pop());
     return pending;
+  }
+
+  /** @internal A turn after `newStream`: the connection may have died, or the caller left, in between. */
+  begin(request: PendingRequest, ready: Http1Connection | undefined): void {
+    if (ready === undefined || !this.connections.has(ready)) this.enqueue(request);
+    else if (request.cancelled) this.onIdle(ready);
+    else this.attach(request, ready);
   }
 
   close(): void {
@@ -192,32 +190,38 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
       this.dials.delete(dial);
       return true;
     };
-    const handle = this.cluster.connect(this.host, this.options, {
-      connected: (socket, info) => {
-        if (!finish()) {
-          socket.destroy();
-          return;
-        }
-        const connection = new Http1Connection(socket, info.localAddress, this);
-        const entry: Entry = {
-          counted,
-          timer: undefined,
-          idleSince: BUSY,
-          lifetime: undefined,
-          expired: false,
-          busy: false,
-        };
-        this.connections.set(connection, entry);
-        this.limitLifetime(connection, entry);
-        this.onIdle(connection);
+    const reads = new CodecReads();
+    const handle = this.cluster.connect(
+      this.host,
+      { ...this.options, onread: new ReadBuffers(reads) },
+      {
+        connected: (socket, info) => {
+          if (!finish()) {
+            socket.destroy();
+            return;
+          }
+          const connection = new Http1Connection(socket, info.localAddress, this);
+          reads.reader = connection;
+          const entry: Entry = {
+            counted,
+            timer: undefined,
+            idleSince: BUSY,
+            lifetime: undefined,
+            expired: false,
+            busy: false,
+          };
+          this.connections.set(connection, entry);
+          this.limitLifetime(connection, entry);
+          this.onIdle(connection);
+        },
+        failed: (failure) => {
+          if (!finish()) return;
+          if (counted) this.cluster.circuit.release('connection');
+          // Envoy fails every request that waits in this pool.
+          for (let next = this.takePending(); next !== undefined; next = this.takePending()) next.fail(failure, false);
+        },
       },
-      failed: (failure) => {
-        if (!finish()) return;
-        if (counted) this.cluster.circuit.release('connection');
-        // Envoy fails every request that waits in this pool.
-        for (let next = this.takePending(); next !== undefined; next = this.takePending()) next.fail(failure, false);
-      },
-    });
+    );
     const dial = {
       cancel: (): void => {
         if (!finish()) return;
@@ -227,6 +231,10 @@ export class Http1Pool implements UpstreamPool, Http1ConnectionOwner {
     };
     if (!over) this.dials.add(dial);
   }
+}
+
+function beginRequest(pool: Http1Pool, request: PendingRequest, ready: Http1Connection | undefined): void {
+  pool.begin(request, ready);
 }
 
 class PendingRequest {

@@ -75,6 +75,7 @@ export class Http2Connection implements ClientSessionOwner {
       this,
     );
     this.writer = new SocketWriter(socket, this.session);
+    // Only TLS: a plaintext socket reads through `onread`.
     socket.on('data', (chunk: Buffer) => this.onBytes(chunk));
     socket.on('end', () => this.onLost());
     socket.on('error', () => {}); // 'close' follows
@@ -139,7 +140,8 @@ export class Http2Connection implements ClientSessionOwner {
     this.endStreams({ by: 'connection', code: ERROR.PROTOCOL_ERROR, details: '' });
   }
 
-  private onBytes(chunk: Buffer): void {
+  /** From the socket; the chunk is the connection's. */
+  onBytes(chunk: Buffer): void {
     if (this.gone) return;
     this.reading = true;
     this.session.push(chunk);

@@ -5,6 +5,7 @@ import type { ConnectFailure, Host, UpstreamCluster, UpstreamConnectOptions } fr
 import type { StreamRequest, UpstreamPool, UpstreamStreamListener } from './http-stream.js';
 import { Http2Connection, type Http2ConnectionOwner } from './http2-client.js';
 import type { PoolSettings } from './pool-settings.js';
+import { CodecReads, ReadBuffers } from './read-buffers.js';
 
 const OVERFLOW: ConnectFailure = { reason: 'overflow', transportFailure: '' };
 
@@ -172,33 +173,44 @@ export class Http2Pool implements UpstreamPool, Http2ConnectionOwner {
       this.dialling = undefined;
       return true;
     };
-    const handle = this.cluster.connect(this.host, this.options, {
-      connected: (socket, info) => {
-        if (!finish()) {
-          socket.destroy();
-          return;
-        }
-        const { environment } = this;
-        const { maxConcurrentStreams: maxStreams, keepAlive } = this.settings;
-        const connection = new Http2Connection(socket, info.localAddress, { environment, maxStreams, keepAlive }, this);
-        const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false };
-        this.connections.set(connection, entry);
-        this.limitLifetime(connection, entry);
-        this.serve();
-        if (connection.active > 0) return;
-        if (this.closed) connection.close();
-        else this.armIdle(connection);
+    const reads = new CodecReads();
+    const handle = this.cluster.connect(
+      this.host,
+      { ...this.options, onread: new ReadBuffers(reads) },
+      {
+        connected: (socket, info) => {
+          if (!finish()) {
+            socket.destroy();
+            return;
+          }
+          const { environment } = this;
+          const { maxConcurrentStreams: maxStreams, keepAlive } = this.settings;
+          const connection = new Http2Connection(
+            socket,
+            info.localAddress,
+            { environment, maxStreams, keepAlive },
+            this,
+          );
+          reads.reader = connection;
+          const entry: Entry = { counted, timer: undefined, lifetime: undefined, expired: false };
+          this.connections.set(connection, entry);
+          this.limitLifetime(connection, entry);
+          this.serve();
+          if (connection.active > 0) return;
+          if (this.closed) connection.close();
+          else this.armIdle(connection);
+        },
+        failed: (failure) => {
+          if (!finish()) return;
+          if (counted) this.cluster.circuit.release('connection');
+          for (const waiting of this.pending.splice(0)) {
+            this.cluster.circuit.release('pending');
+            waiting.cancelled = true;
+            waiting.request.failed(failure, false);
+          }
+        },
       },
-      failed: (failure) => {
-        if (!finish()) return;
-        if (counted) this.cluster.circuit.release('connection');
-        for (const waiting of this.pending.splice(0)) {
-          this.cluster.circuit.release('pending');
-          waiting.cancelled = true;
-          waiting.request.failed(failure, false);
-        }
-      },
-    });
+    );
     if (over) return;
     this.dialling = {
       cancel: () => {

@@ -60,3 +60,26 @@ export class ReadBuffers implements net.OnReadOpts {
     return more;
   }
 }
+
+/** Who reads an HTTP connection: known when it is connected, and no byte comes earlier. */
+interface BytesReader {
+  onBytes(chunk: Buffer): void;
+}
+
+/** Reads for an HTTP codec, which keeps slices of what it is given: they are copies, most of them out of Node's pool. */
+export class CodecReads implements ReadSink {
+  reader: BytesReader | undefined = undefined;
+
+  takesSlices(): boolean {
+    return false;
+  }
+
+  read(bytes: Buffer): boolean {
+    this.reader?.onBytes(bytes);
+    return true;
+  }
+
+  isDrained(): boolean {
+    return true;
+  }
+}
