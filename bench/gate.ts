@@ -3,15 +3,9 @@
 // does nothing of ours. What is worse than bench/baselines.json by more than its own noise fails. `--accept` takes what
 // was measured as the new baseline of this Node (review the diff as code).
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { compileAccessLog } from '../src/dataplane/telemetry/access-log-format.js';
-import { StreamInfo } from '../src/dataplane/telemetry/stream-info.js';
-import { decide } from '../src/decide/decide.js';
-import { buildSnapshotIndex } from '../src/decide/snapshot-index.js';
-import { compile } from '../src/gateway/compile.js';
-import { DevelopmentCertificates } from '../src/gateway/development-certificates.js';
 import { type RunningGateway, runGateway } from '../src/gateway/run.js';
-import { parseUpstreamEntry, type UpstreamMapping } from '../src/gateway/upstream-mapping.js';
 import { TlsInspector } from '../src/match/inspect/tls-inspector.js';
+import { accessLogLine, decisionsOf, upstreamMappings } from './decision-subjects.js';
 import { allocated, CopyCounter, inCalibratedLoops } from './gate-counters.js';
 import { startTraced } from './gate-system-calls.js';
 import {
@@ -25,7 +19,6 @@ import {
   type KeptConnection,
   keepHttp1,
   keepHttp2,
-  SERVICES,
   startGateBackends,
 } from './gate-traffic.js';
 import { type Baseline, baselineOf, type Count, judge, type Kind, renderVerdict, unmeasured } from './gate-verdict.js';
@@ -78,43 +71,13 @@ async function served(running: RunningGateway): Promise<void> {
 async function decisions(yaml: string): Promise<void> {
   for (const [name, operations, run] of [
     ['ClientHello to server name and ALPN', 20_000, () => new TlsInspector().push(HELLO)],
-    ['decision of a request, from port to endpoint', 2000, await decisionOf(yaml)],
+    ['decision of a request, from port to endpoint', 2000, (await decisionsOf(yaml)).request],
     ['access log line', 4000, accessLogLine()],
   ] as const) {
     for (let i = 0; i < operations; i++) run();
     await rounds(`${name} (in calibrated loops)`, 'ratio', () => inCalibratedLoops(operations, run));
     await rounds(`allocated per ${name}`, 'bytes', () => allocated(operations, () => void run()));
   }
-}
-
-async function decisionOf(yaml: string): Promise<() => unknown> {
-  const { snapshot, servicePorts } = await compile(
-    [{ file: 'gate.yaml', text: yaml, named: true }],
-    { upstreams: mappings({ http: 1, tcp: 1 }) },
-    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
-  );
-  const index = buildSnapshotIndex(snapshot);
-  const port = servicePorts.get(80) ?? 80;
-  const ask = (): ReturnType<typeof decide> =>
-    decide(index, {
-      port,
-      tls: 'plaintext',
-      host: 'web.bench.test',
-      method: 'GET',
-      path: '/api/cart',
-      headers: { 'x-user': 'ann' },
-    });
-  const { cluster } = ask();
-  if (cluster !== `outbound|80||${SERVICES.http}`) throw new Error(`decided for ${cluster} on ${port}`);
-  return ask;
-}
-
-function accessLogLine(): () => unknown {
-  const line = compileAccessLog({ encoding: 'TEXT' });
-  if (line.kind === 'refused') throw new Error(line.reason);
-  const info = new StreamInfo(1_700_000_000_000);
-  info.endTime = 1_700_000_000_012;
-  return () => line.write(info);
 }
 
 async function systemCalls(yaml: string, backends: GateBackends): Promise<void> {
@@ -172,13 +135,6 @@ function conclude(accept: boolean): number {
   return worse > 0 ? 1 : 0;
 }
 
-function mappings(backends: GateBackends): UpstreamMapping[] {
-  return (['http', 'tcp'] as const).flatMap((which) => {
-    const entry = parseUpstreamEntry(SERVICES[which], `127.0.0.1:${backends[which]}`);
-    return entry === undefined ? [] : [entry];
-  });
-}
-
 function portOf(running: RunningGateway, port: number): number {
   const bound = running.listeners.find((listener) => listener.port === (running.servicePorts.get(port) ?? port));
   if (bound === undefined) throw new Error(`no listener on ${port}`);
@@ -190,7 +146,7 @@ const backends = await startGateBackends();
 const gateway = await runGateway({
   sources: [{ file: 'gate.yaml', text: yaml, named: true }],
   anyPort: true,
-  upstreams: mappings(backends),
+  upstreams: upstreamMappings(backends),
 });
 await served(gateway);
 await gateway.close();

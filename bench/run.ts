@@ -6,7 +6,16 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
 import { contractRows } from './contract.js';
-import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
+import {
+  clientHelloBench,
+  decisionBenches,
+  helloToHostBench,
+  type MicroBench,
+  type Mix,
+  routeBench,
+  serverNameBench,
+  virtualHostBench,
+} from './micro.js';
 import { reloadRows } from './reload.js';
 import { keepResults, sideBySide } from './side-by-side.js';
 import { terminationRows } from './termination.js';
@@ -43,12 +52,15 @@ interface Row {
 
 const rows: Row[] = [];
 if (wanted('micro')) {
-  const sizes = [10, 1000, 100_000];
+  const sizes = [10, 1000, 10_000, 100_000];
+  const mixes: readonly Mix[] = ['exact', 'wildcard', 'unknown', 'mixed'];
   for (const bench of [
     clientHelloBench(),
-    ...sizes.map(buildServerNameBench),
+    ...sizes.flatMap((size) => mixes.map((mix) => serverNameBench(size, mix))),
+    ...sizes.map((size) => helloToHostBench(size, 'mixed')),
     ...sizes.map(virtualHostBench),
-    ...[10, 1000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
+    ...[10, 1000, 10_000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
+    ...(await decisionBenches()),
   ])
     rows.push(micro(bench));
 }
@@ -67,12 +79,11 @@ for (const { name, unit, runs } of rows) {
 process.stdout.write(`${JSON.stringify({ node: process.version, rows })}\n`);
 
 // Rounds of about 100 ms after a warm-up; nanoseconds per operation.
-function micro({ name, check, run }: MicroBench): Row {
+function micro({ name, operations = 200_000, check, run }: MicroBench): Row {
   check();
   const runs: number[] = [];
   run(20_000);
   for (let round = 0; round < 7; round++) {
-    const operations = 200_000;
     const began = process.hrtime.bigint();
     run(operations);
     runs.push(Number(process.hrtime.bigint() - began) / operations);
