@@ -56,8 +56,10 @@ if (wanted('micro')) {
   const mixes: readonly Mix[] = ['exact', 'wildcard', 'unknown', 'mixed'];
   for (const bench of [
     clientHelloBench(),
-    ...sizes.flatMap((size) => mixes.map((mix) => serverNameBench(size, mix))),
-    ...sizes.map((size) => helloToHostBench(size, 'mixed')),
+    ...sizes.flatMap((size) => mixes.map((mix) => serverNameBench(size, mix, 4096))),
+    serverNameBench(100_000, 'mixed', 65_536),
+    ...sizes.map((size) => helloToHostBench(size, 'mixed', 4096)),
+    helloToHostBench(100_000, 'mixed', 65_536),
     ...sizes.map(virtualHostBench),
     ...[10, 1000, 10_000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
     ...(await decisionBenches()),
