@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { childrenOf } from '../src/cli/bench/process-cpu.js';
 
 /** Ports of the services behind the proxies. */
 export interface Backends {
@@ -437,20 +438,6 @@ export function pin(child: ChildProcess, processor: number): void {
     execFileSync('taskset', ['-a', '-c', '-p', String(processor), String(child.pid)], { stdio: 'ignore' });
 }
 
-/** Nanoseconds of processor time of a process and its children so far; 0 where there is no /proc. */
-export function cpuOf(pid: number): number {
-  let sum = 0;
-  for (const one of [pid, ...childrenOf(pid)]) {
-    try {
-      for (const task of readdirSync(`/proc/${one}/task`))
-        sum += Number(readFileSync(`/proc/${one}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    } catch {
-      // Gone meanwhile, or no Linux.
-    }
-  }
-  return sum;
-}
-
 /** KiB that the process and its children have for themselves (Pss: shared pages count in part). */
 export function memoryOf(pid: number): number {
   let sum = 0;
@@ -462,13 +449,4 @@ export function memoryOf(pid: number): number {
     }
   }
   return sum;
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const direct = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-    return direct.flatMap((child) => [child, ...childrenOf(child)]);
-  } catch {
-    return [];
-  }
 }

@@ -7,8 +7,8 @@ import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import selfsigned from 'selfsigned';
+import { cpuOf } from '../src/cli/bench/process-cpu.js';
 import {
-  cpuOf,
   HOSTS,
   loggedBy,
   type Material,
