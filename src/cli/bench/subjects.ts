@@ -23,8 +23,7 @@ export interface ClientPair {
 export interface Subject {
   /** In the user's words. */
   readonly name: string;
-  /** Of the snapshot. */
-  readonly listener: string;
+  /** Of the listener in the snapshot. */
   readonly port: number;
   readonly kind: 'passthrough' | 'https' | 'http';
   /** '' where there is no TLS. */
@@ -33,7 +32,7 @@ export interface Subject {
   readonly alpn: readonly string[];
   readonly authority: string;
   readonly request: SampleRequest;
-  /** Names of the Secrets of a chain that wants a client certificate. */
+  /** Name of the Secret that a client's certificate is checked with, where one is wanted. */
   readonly clientCa: string | undefined;
   /** What an upstream answers is 200; `undefined` where chance decides. */
   readonly status: number | undefined;
@@ -41,19 +40,25 @@ export interface Subject {
   readonly cluster: string | undefined;
 }
 
-/** Rules of one host and hosts in all: more would measure the same again. */
+/** Rules of one host, and calls in all: more would measure the same again. */
 const MAX_RULES = 8;
 const MAX_SUBJECTS = 256;
 
-/** In the order of the listeners; at most 256. */
+/** What may become a subject; deciding it costs something. */
+type Candidate = () => Subject | undefined;
+
+/** In the order of the listeners; of more than 256 that many, from all over. */
 export function subjectsOf(index: SnapshotIndex): readonly Subject[] {
-  const found = new Map<string, Subject>();
+  const candidates: Candidate[] = [];
   for (const { entry } of index.listeners.values()) {
     if (entry.state !== 'active' || entry.listener === undefined) continue;
-    for (const subject of new ListenerSubjects(index, entry.listener).all()) {
-      if (found.size === MAX_SUBJECTS) return [...found.values()];
-      if (!found.has(subject.name)) found.set(subject.name, subject);
-    }
+    for (const candidate of new ListenerSubjects(index, entry.listener).all()) candidates.push(candidate);
+  }
+  const step = Math.max(1, candidates.length / MAX_SUBJECTS);
+  const found = new Map<string, Subject>();
+  for (let at = 0; at < candidates.length; at += step) {
+    const subject = candidates[Math.floor(at)]?.();
+    if (subject !== undefined && !found.has(subject.name)) found.set(subject.name, subject);
   }
   return [...found.values()];
 }
@@ -67,7 +72,7 @@ class ListenerSubjects {
     this.listener = listener;
   }
 
-  *all(): Generator<Subject> {
+  *all(): Generator<Candidate> {
     if (!('socket_address' in this.listener.address)) return;
     const port = this.listener.address.socket_address.port_value;
     for (const chain of this.listener.filter_chains) {
@@ -78,31 +83,26 @@ class ListenerSubjects {
     }
   }
 
-  private *connections(chain: FilterChain, port: number): Generator<Subject> {
+  private *connections(chain: FilterChain, port: number): Generator<Candidate> {
     // What ends TLS and forwards bytes would need a client of the protocol inside.
     if (chain.transport_socket !== undefined) return;
     // Chains for clients of the mesh are told by what those offer.
     const alpn = chain.filter_chain_match?.application_protocols ?? ['h2', 'http/1.1'];
-    for (const name of chain.filter_chain_match?.server_names ?? []) {
-      const serverName = concrete(name);
-      const { cluster, error } = decide(this.index, { port, tls: 'tls', sni: serverName, alpn });
-      if (error !== undefined) continue;
-      yield {
-        name: `${serverName}:${port}`,
-        ...{
-          listener: this.listener.name,
-          port,
-          kind: 'passthrough',
-          serverName,
-          authority: serverName,
-          request: ROOT,
-        },
-        ...{ alpn, clientCa: undefined, status: undefined, cluster },
-      };
-    }
+    for (const name of chain.filter_chain_match?.server_names ?? [])
+      yield () => this.connection(port, concrete(name), alpn);
   }
 
-  private *requests(chain: FilterChain, tableName: string, port: number): Generator<Subject> {
+  private connection(port: number, serverName: string, alpn: readonly string[]): Subject | undefined {
+    const { cluster, error } = decide(this.index, { port, tls: 'tls', sni: serverName, alpn });
+    if (error !== undefined) return undefined;
+    return {
+      name: `${serverName}:${port}`,
+      ...{ port, kind: 'passthrough', serverName, authority: serverName, request: ROOT },
+      ...{ alpn, clientCa: undefined, status: undefined, cluster },
+    };
+  }
+
+  private *requests(chain: FilterChain, tableName: string, port: number): Generator<Candidate> {
     const names = chain.filter_chain_match?.server_names ?? [];
     const isTls = chain.transport_socket !== undefined;
     const clientCa =
@@ -112,10 +112,8 @@ class ListenerSubjects {
       if (isBlackhole(host)) continue;
       const authority = concrete(host.domains[0] ?? '*', names[0]);
       const serverName = isTls ? authority.replace(/:\d+$/, '') : '';
-      for (const request of requestsOf(host)) {
-        const subject = this.request(port, isTls, serverName, authority, request, clientCa);
-        if (subject !== undefined) yield subject;
-      }
+      for (const request of requestsOf(host))
+        yield () => this.request(port, isTls, serverName, authority, request, clientCa);
     }
   }
 
@@ -144,7 +142,7 @@ class ListenerSubjects {
     const method = request.method === 'GET' ? '' : `${request.method} `;
     return {
       name: `${method}${scheme}://${authority}${request.path} on ${port}`,
-      ...{ listener: this.listener.name, port, kind: scheme, serverName, authority, request },
+      ...{ port, kind: scheme, serverName, authority, request },
       alpn: [],
       clientCa: wantsClient ? clientCa : undefined,
       status: expectedStatus(decision),
