@@ -28,7 +28,7 @@ export interface Verdict {
  * The least that a figure may grow by, as a share. The tolerance is this or the noise that was measured, whichever is
  * more. Counts hold on any machine; a ratio to a calibrated loop differs from processor to processor.
  */
-export const FLOORS: Readonly<Record<Kind, number>> = { bytes: 0.15, copies: 0.15, calls: 0.1, ratio: 0.4 };
+export const FLOORS: Readonly<Record<Kind, number>> = { bytes: 0.15, copies: 0.15, calls: 0.1, ratio: 0.5 };
 
 /** Noise above this hides what is looked for: it is no excuse, a figure that jumps about is compared as if it did not. */
 const MOST_NOISE = 0.5;
