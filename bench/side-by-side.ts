@@ -330,9 +330,10 @@ function faultOf({ order }: Workload, result: TcpResult | LoadResult, counted: n
   if (result.errors > 0) return `${result.errors} errors`;
   if (counted === 0) return 'nothing was done';
   if (!('tcp' in order) || order.tcp.tls === undefined || !('resumed' in result)) return undefined;
-  // A handshake that was to be full and is not, or the other way round, is another workload.
+  // A handshake that was to be full and is not, or the other way round, is another workload. The first one of each client
+  // is full, and on a machine that is busy it may come late.
   const share = result.resumed / counted;
-  const isRight = order.tcp.tls.resume ? share > 0.95 : share === 0;
+  const isRight = order.tcp.tls.resume ? share > 0.8 : share === 0;
   return isRight ? undefined : `${(100 * share).toFixed(0)} % resumed`;
 }
 
