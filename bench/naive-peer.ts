@@ -1,6 +1,7 @@
 // The naive passthrough proxy that people write first: reads the name, dials, `pipe`s both ways.
 import net from 'node:net';
 import { TlsInspector } from '../src/match/inspect/tls-inspector.js';
+import { logConnection } from './peer-log.js';
 
 const [ping = '', down = '', up = ''] = process.argv.slice(2);
 const ports: Readonly<Record<string, string>> = {
@@ -10,6 +11,7 @@ const ports: Readonly<Record<string, string>> = {
 };
 
 const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+  const began = performance.now();
   const inspector = new TlsInspector();
   const peeked: Buffer[] = [];
   client.on('error', () => client.destroy());
@@ -26,7 +28,10 @@ const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (client)
     const upstream = net.connect({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     upstream.on('error', () => client.destroy());
     upstream.on('close', () => client.destroy());
-    client.on('close', () => upstream.destroy());
+    client.on('close', () => {
+      upstream.destroy();
+      logConnection(inspector.serverName, began);
+    });
     upstream.write(Buffer.concat(peeked));
     client.pipe(upstream);
     upstream.pipe(client);

@@ -2,12 +2,13 @@
 // TCP services without ending TLS, and end TLS for an HTTP service. What is not installed is skipped aloud; the others
 // come from `node bench/install-peers.mjs`.
 import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { childrenOf } from '../src/cli/bench/process-cpu.js';
 
 /** Ports of the services behind the proxies. */
 export interface Backends {
@@ -38,6 +39,16 @@ export interface Peer {
   readonly child: ChildProcess;
   readonly passthrough: number;
   readonly termination: number;
+  /** Of the servers that end TLS; all unless it says otherwise. */
+  readonly servers?: readonly string[];
+  /** HTTP/2 as well unless it says otherwise. */
+  readonly speaks?: 'http/1.1';
+  /** No proxy: the load goes to the services, to HTTP without TLS. */
+  readonly direct?: Backends;
+  /** Milliseconds from its start until all its ports answered. */
+  readonly startTime: number;
+  /** Where its access log goes, if it has one. */
+  readonly log?: string;
 }
 
 /** What is to be started, and how. */
@@ -46,6 +57,8 @@ export interface PeerSetup {
   readonly backends: Backends;
   readonly material: Material;
   readonly accessLog: boolean;
+  /** The first alone (default), or whichever the system gives. */
+  readonly processors?: 'one' | 'all';
 }
 
 type Start = (setup: PeerSetup) => Promise<Peer | string>;
@@ -55,14 +68,17 @@ export const PEERS: Readonly<Record<string, Start>> = {
   nginx: startNginx,
   envoy: startEnvoy,
   haproxy: startHaproxy,
-  postern: (setup) => startPostern(setup, 'dist/cli/main.js', 1),
+  postern: (setup) => startPostern(setup),
   'http2-proxy': startHttp2Proxy,
+  'http-proxy': startHttpProxy,
   net: startNaive,
   direct: async ({ backends }) => ({
     name: 'direct',
     child: { pid: 0, kill: () => true, exitCode: 0 } as unknown as ChildProcess,
-    passthrough: backends.ping,
+    passthrough: 0,
     termination: 0,
+    direct: backends,
+    startTime: 0,
   }),
 };
 
@@ -73,12 +89,40 @@ function pinned(command: string, args: readonly string[]): [string, string[]] {
   return existsSync('/usr/bin/taskset') ? ['taskset', ['-c', '0', command, ...args]] : [command, [...args]];
 }
 
-function start(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
-  const [program, all] = pinned(command, args);
-  return spawn(program, all, {
-    stdio: ['ignore', 'ignore', process.env['BENCH_DEBUG'] === undefined ? 'ignore' : 'inherit'],
+/** A process that has been started, and when; what it says on standard output goes to `log`, if anywhere. */
+interface Started {
+  readonly name: string;
+  readonly child: ChildProcess;
+  readonly began: number;
+  readonly log?: string;
+}
+
+function start(
+  name: string,
+  command: string,
+  args: readonly string[],
+  { folder, accessLog, processors = 'one' }: PeerSetup,
+  environment: NodeJS.ProcessEnv = {},
+): Started {
+  const [program, all] = processors === 'one' ? pinned(command, args) : [command, [...args]];
+  const began = performance.now();
+  const log = logFile(folder, name);
+  const output = accessLog ? openSync(log, 'a') : undefined;
+  const child = spawn(program, all, {
+    stdio: ['ignore', output ?? 'ignore', process.env['BENCH_DEBUG'] === undefined ? 'ignore' : 'inherit'],
     env: { ...process.env, ...environment },
   });
+  if (output !== undefined) closeSync(output);
+  return { name, child, began, ...(accessLog ? { log } : {}) };
+}
+
+function logFile(folder: string, name: string): string {
+  return path.join(folder, `${name}-access.log`);
+}
+
+/** Bytes that the access log has by now. */
+export function loggedBy({ log }: Peer): number {
+  return log !== undefined && existsSync(log) ? statSync(log).size : 0;
 }
 
 /** Ports that nobody listens on now. */
@@ -91,33 +135,31 @@ async function freePorts(count: number): Promise<number[]> {
 }
 
 async function answers(port: number, child: ChildProcess): Promise<boolean> {
-  for (let attempt = 0; attempt < 500 && child.exitCode === null; attempt++) {
+  for (let attempt = 0; attempt < 2000 && child.exitCode === null; attempt++) {
     const up = await new Promise<boolean>((resolve) => {
       const socket = net.connect(port, '127.0.0.1', () => resolve(true));
       socket.once('error', () => resolve(false));
       socket.once('connect', () => socket.destroy());
     });
     if (up) return true;
-    await wait(20);
+    await wait(5);
   }
   return false;
 }
 
-async function ready(
-  name: string,
-  child: ChildProcess,
-  passthrough: number,
-  termination: number,
-): Promise<Peer | string> {
+async function ready(started: Started, passthrough: number, termination: number): Promise<Peer | string> {
+  const { name, child, began, log } = started;
   for (const port of [passthrough, termination])
     if (port !== 0 && !(await answers(port, child))) {
       child.kill('SIGKILL');
       return `${name}: does not come up`;
     }
-  return { name, child, passthrough, termination };
+  const startTime = performance.now() - began;
+  return { name, child, passthrough, termination, startTime, ...(log === undefined ? {} : { log }) };
 }
 
-async function startNginx({ folder, backends, material, accessLog }: PeerSetup): Promise<Peer | string> {
+async function startNginx(setup: PeerSetup): Promise<Peer | string> {
+  const { folder, backends, material, accessLog } = setup;
   const program = [path.join(installed, 'usr/sbin/nginx'), '/usr/sbin/nginx'].find(existsSync);
   if (program === undefined) return 'nginx: not installed';
   const module = [installed, '/']
@@ -125,7 +167,7 @@ async function startNginx({ folder, backends, material, accessLog }: PeerSetup):
     .find(existsSync);
   if (module === undefined) return 'nginx: has no stream module';
   const [passthrough = 0, termination = 0] = await freePorts(2);
-  const log = accessLog ? path.join(folder, 'nginx-access.log') : 'off';
+  const log = accessLog ? logFile(folder, 'nginx') : 'off';
   const server = (name: string, pair: { cert: string; key: string }, more = '', first = false): string => `server {
     listen 127.0.0.1:${termination} ssl http2${first ? ' backlog=4096' : ''}; server_name ${name};
     ssl_certificate ${pair.cert}; ssl_certificate_key ${pair.key}; ${more}
@@ -158,11 +200,12 @@ http {
 }
 `,
   );
-  const child = start(program, ['-c', path.join(folder, 'nginx.conf'), '-p', folder]);
-  return ready('nginx', child, passthrough, termination);
+  const args = ['-c', path.join(folder, 'nginx.conf'), '-p', folder];
+  return ready(start('nginx', program, args, setup), passthrough, termination);
 }
 
-async function startHaproxy({ folder, backends, material, accessLog }: PeerSetup): Promise<Peer | string> {
+async function startHaproxy(setup: PeerSetup): Promise<Peer | string> {
+  const { folder, backends, material, accessLog } = setup;
   const program = [path.join(installed, 'usr/sbin/haproxy'), '/usr/sbin/haproxy'].find(existsSync);
   if (program === undefined) return 'haproxy: not installed';
   const [passthrough = 0, termination = 0] = await freePorts(2);
@@ -192,6 +235,7 @@ defaults
   ${accessLog ? 'log global' : ''}
 frontend passthrough
   mode tcp
+  ${accessLog ? 'option tcplog' : ''}
   bind 127.0.0.1:${passthrough} backlog 4096
   tcp-request inspect-delay 15s
   tcp-request content accept if { req.ssl_hello_type 1 }
@@ -209,6 +253,7 @@ backend up
   server s 127.0.0.1:${backends.up}
 frontend termination
   mode http
+  ${accessLog ? 'option httplog' : ''}
   bind 127.0.0.1:${termination} backlog 4096 ssl crt-list ${list} alpn h2,http/1.1
   option forwardfor
   http-request set-header X-Forwarded-Proto https
@@ -221,8 +266,9 @@ backend web
 `,
   );
   const libraries = path.join(installed, 'usr/lib/x86_64-linux-gnu');
-  const child = start(program, ['-db', '-f', path.join(folder, 'haproxy.cfg')], { LD_LIBRARY_PATH: libraries });
-  return ready('haproxy', child, passthrough, termination);
+  const args = ['-db', '-f', path.join(folder, 'haproxy.cfg')];
+  const started = start('haproxy', program, args, setup, { LD_LIBRARY_PATH: libraries });
+  return ready(started, passthrough, termination);
 }
 
 /** Where an Envoy is: ENVOY_BIN, or what PyPI's package has brought. */
@@ -247,23 +293,16 @@ async function startEnvoy(setup: PeerSetup): Promise<Peer | string> {
   const exported = execFileSync(
     process.execPath,
     [
-      'dist/cli/main.js',
-      'export',
-      'envoy',
-      writeConfiguration(setup),
-      ...upstreamFlags(setup.backends),
-      '--port',
-      `443=${port}`,
-      '--address',
-      '127.0.0.1',
-      '--admin',
-      'off',
+      ...['dist/cli/main.js', 'export', 'envoy', writeConfiguration(setup), ...upstreamFlags(setup.backends)],
+      ...['--port', `443=${port}`, '--address', '127.0.0.1', '--admin', 'off'],
+      ...['--access-log', setup.accessLog ? 'text' : 'off'],
     ],
     { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
   );
-  writeFileSync(bootstrap, setup.accessLog ? exported : exported.replace(/"access_log": \[[^\]]*\],?/g, ''));
-  const child = start(program, ['-c', bootstrap, '--concurrency', '1', '-l', 'off', '--use-dynamic-base-id']);
-  return ready('envoy', child, port, port);
+  if (exported.includes('access_log') !== setup.accessLog) return 'envoy: its access log is not as asked for';
+  writeFileSync(bootstrap, exported);
+  const args = ['-c', bootstrap, '--concurrency', '1', '-l', 'off', '--use-dynamic-base-id'];
+  return ready(start('envoy', program, args, setup), port, port);
 }
 
 /** One configuration for postern and, exported, for Envoy; returns its file. */
@@ -331,65 +370,72 @@ function upstreamFlags(backends: Backends): string[] {
   ];
 }
 
-/** `main` is the program, so that another checkout can be measured beside this one. */
-export async function startPostern(setup: PeerSetup, main: string, concurrency: number): Promise<Peer | string> {
+/** `main` is the program, so that another checkout can be measured beside this one; `name` is what the table calls it. */
+export async function startPostern(
+  setup: PeerSetup,
+  { name = 'postern', main = 'dist/cli/main.js', concurrency = 1 } = {},
+): Promise<Peer | string> {
   const [port = 0] = await freePorts(1);
   const config = writeConfiguration(setup);
-  const child = start(process.execPath, [
-    ...(process.env['BENCH_PROFILE'] === undefined
-      ? []
-      : ['--cpu-prof', '--cpu-prof-dir', process.env['BENCH_PROFILE']]),
-    main,
-    ...['run', config, '--port', `443=${port}`, '--admin', 'off', '--no-watch', '--log-level', 'error'],
+  const profile = process.env['BENCH_PROFILE'];
+  const args = [
+    ...(profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', profile]),
+    ...[main, 'run', config, '--port', `443=${port}`, '--admin', 'off', '--no-watch', '--log-level', 'error'],
     ...['--access-log', setup.accessLog ? 'text' : 'off', '--concurrency', String(concurrency), '--drain-time', '0s'],
     ...upstreamFlags(setup.backends),
-  ]);
-  return ready('postern', child, port, port);
+  ];
+  return ready(start(name, process.execPath, args, setup), port, port);
 }
 
-async function startHttp2Proxy({ backends, material }: PeerSetup): Promise<Peer | string> {
-  return ofScript('http2-proxy', 'termination-peer.js', [
-    material.ecdsa.cert,
-    material.ecdsa.key,
-    String(backends.http),
-  ]);
+async function startHttp2Proxy(setup: PeerSetup): Promise<Peer | string> {
+  const { cert, key } = setup.material.ecdsa;
+  const started = await ofScript('http2-proxy', 'termination-peer.js', [cert, key, String(setup.backends.http)], setup);
+  return typeof started === 'string' ? started : { ...started, passthrough: 0, servers: [SERVERS.ecdsa] };
 }
 
-async function startNaive({ backends }: PeerSetup): Promise<Peer | string> {
-  return ofScript('net', 'naive-peer.js', [String(backends.ping), String(backends.down), String(backends.up)]);
+async function startHttpProxy(setup: PeerSetup): Promise<Peer | string> {
+  if (!existsSync(path.join(installed, 'node_modules/http-proxy'))) return 'http-proxy: not installed';
+  const { cert, key } = setup.material.ecdsa;
+  const args = [installed, cert, key, String(setup.backends.http)];
+  const started = await ofScript('http-proxy', 'http-proxy-peer.js', args, setup);
+  if (typeof started === 'string') return started;
+  return { ...started, passthrough: 0, servers: [SERVERS.ecdsa], speaks: 'http/1.1' };
 }
 
-async function ofScript(name: string, file: string, args: readonly string[]): Promise<Peer | string> {
-  const child = fork(path.join(path.dirname(fileURLToPath(import.meta.url)), file), args, { stdio: 'ignore' });
+async function startNaive(setup: PeerSetup): Promise<Peer | string> {
+  const { ping, down, up } = setup.backends;
+  const started = await ofScript('net', 'naive-peer.js', [String(ping), String(down), String(up)], setup);
+  return typeof started === 'string' ? started : { ...started, termination: 0 };
+}
+
+/** A script of ours that tells its one port. */
+async function ofScript(
+  name: string,
+  file: string,
+  args: readonly string[],
+  { folder, accessLog }: PeerSetup,
+): Promise<Peer | string> {
+  const began = performance.now();
+  const log = logFile(folder, name);
+  const output = accessLog ? openSync(log, 'a') : undefined;
+  const child = fork(path.join(path.dirname(fileURLToPath(import.meta.url)), file), args, {
+    stdio: ['ignore', output ?? 'ignore', process.env['BENCH_DEBUG'] === undefined ? 'ignore' : 'inherit', 'ipc'],
+    env: { ...process.env, ...(accessLog ? { BENCH_ACCESS_LOG: '1' } : {}) },
+  });
+  if (output !== undefined) closeSync(output);
   pin(child, 0);
   const port = await new Promise<number>((resolve) => {
     child.once('message', (message: { port: number }) => resolve(message.port));
     child.once('exit', () => resolve(0));
   });
   if (port === 0) return `${name}: does not come up`;
-  return name === 'net'
-    ? { name, child, passthrough: port, termination: 0 }
-    : { name, child, passthrough: 0, termination: port };
+  return ready({ name, child, began, ...(accessLog ? { log } : {}) }, port, port);
 }
 
 /** Keeps a process that runs already on one processor, where the system can. */
 export function pin(child: ChildProcess, processor: number): void {
   if (existsSync('/usr/bin/taskset'))
     execFileSync('taskset', ['-a', '-c', '-p', String(processor), String(child.pid)], { stdio: 'ignore' });
-}
-
-/** Nanoseconds of processor time of a process and its children so far; 0 where there is no /proc. */
-export function cpuOf(pid: number): number {
-  let sum = 0;
-  for (const one of [pid, ...childrenOf(pid)]) {
-    try {
-      for (const task of readdirSync(`/proc/${one}/task`))
-        sum += Number(readFileSync(`/proc/${one}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
-    } catch {
-      // Gone meanwhile, or no Linux.
-    }
-  }
-  return sum;
 }
 
 /** KiB that the process and its children have for themselves (Pss: shared pages count in part). */
@@ -403,13 +449,4 @@ export function memoryOf(pid: number): number {
     }
   }
   return sum;
-}
-
-function childrenOf(pid: number): number[] {
-  try {
-    const direct = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-    return direct.flatMap((child) => [child, ...childrenOf(child)]);
-  } catch {
-    return [];
-  }
 }

@@ -6,30 +6,27 @@ import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import tls from 'node:tls';
 import { contractRows } from './contract.js';
-import { buildServerNameBench, clientHelloBench, type MicroBench, routeBench, virtualHostBench } from './micro.js';
+import {
+  clientHelloBench,
+  decisionBenches,
+  helloToHostBench,
+  type MicroBench,
+  type Mix,
+  routeBench,
+  serverNameBench,
+  virtualHostBench,
+} from './micro.js';
 import { reloadRows } from './reload.js';
 import { keepResults, sideBySide } from './side-by-side.js';
-import { terminationRows } from './termination.js';
+import type { SideBySide } from './side-report.js';
 
-// `npm run bench -- side [WORKLOAD…] [PROXY…]`: beside nginx, HAProxy, Envoy and others.
+// `npm run bench -- side [WORKLOAD…] [PROXY…]`: beside nginx, HAProxy, Envoy and others; first without access logs, then
+// with one in each of them. `--access-log=off|on` makes one table of it.
 const sideWords = process.argv.slice(2).filter((word) => !word.startsWith('--'));
-const flag = (name: string, otherwise: number): number =>
-  Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
-if (sideWords[0] === 'side') {
-  const base = process.argv.find((word) => word.startsWith('--base='))?.slice('--base='.length);
-  const results = await sideBySide({
-    words: sideWords.slice(1),
-    rounds: flag('rounds', 5),
-    milliseconds: flag('slice', 1200),
-    warmUp: flag('warm-up', 2500),
-    accessLog: process.argv.includes('--access-log'),
-    idle: flag('idle', 9000),
-    ...(base === undefined ? {} : { base }),
-  });
-  process.stderr.write(`${keepResults(results)}\n`);
-  process.stdout.write(`${JSON.stringify(results)}\n`);
-  process.exit(results.invalid.length > 0 ? 1 : 0);
-}
+const option = (name: string): string | undefined =>
+  process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3);
+const flag = (name: string, otherwise: number): number => Number(option(name) ?? otherwise);
+if (sideWords[0] === 'side') process.exit(await side(sideWords.slice(1)));
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('--'));
 const wanted = (name: string): boolean => words.length === 0 || words.some((word) => name.includes(word));
@@ -43,36 +40,67 @@ interface Row {
 
 const rows: Row[] = [];
 if (wanted('micro')) {
-  const sizes = [10, 1000, 100_000];
+  const sizes = [10, 1000, 10_000, 100_000];
+  const mixes: readonly Mix[] = ['exact', 'wildcard', 'unknown', 'mixed'];
   for (const bench of [
     clientHelloBench(),
-    ...sizes.map(buildServerNameBench),
+    ...sizes.flatMap((size) => mixes.map((mix) => serverNameBench(size, mix, 4096))),
+    serverNameBench(100_000, 'mixed', 65_536),
+    ...sizes.map((size) => helloToHostBench(size, 'mixed', 4096)),
+    helloToHostBench(100_000, 'mixed', 65_536),
     ...sizes.map(virtualHostBench),
-    ...[10, 1000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
+    ...[10, 1000, 10_000].flatMap((size) => [routeBench(size, 'exact'), routeBench(size, 'prefix')]),
+    ...(await decisionBenches()),
   ])
     rows.push(micro(bench));
 }
 if (wanted('start')) rows.push(await startUp());
 if (wanted('contract')) rows.push(...(await contractRows()));
 if (wanted('reload')) rows.push(...(await reloadRows(10_000, 2)));
-if (wanted('termination')) rows.push(...(await terminationRows(readyPort)));
 
 process.stderr.write(`node ${process.version}, ${process.argv.slice(2).join(' ') || 'all'}\n`);
-for (const { name, unit, runs } of rows) {
-  const sorted = [...runs].sort((a, b) => a - b);
-  const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  const spread = `${(sorted[0] ?? 0).toFixed(0)}..${(sorted[sorted.length - 1] ?? 0).toFixed(0)}`;
-  process.stderr.write(`${name.padEnd(56)} ${median.toFixed(0).padStart(8)} ${unit.padEnd(4)} (${spread})\n`);
-}
+printRows(rows);
 process.stdout.write(`${JSON.stringify({ node: process.version, rows })}\n`);
 
+/** Everything that the words pick, or all: both tables, then start and reload. Returns the exit code. */
+async function side(words: readonly string[]): Promise<number> {
+  const base = option('base');
+  const which = process.argv.includes('--access-log') ? 'on' : (option('access-log') ?? 'both');
+  const tables: SideBySide[] = [];
+  for (const accessLog of which === 'both' ? [false, true] : [which === 'on']) {
+    const results = await sideBySide({
+      words,
+      rounds: flag('rounds', 5),
+      milliseconds: flag('slice', 1200),
+      warmUp: flag('warm-up', 2500),
+      accessLog,
+      idle: flag('idle', 9000),
+      ...(base === undefined ? {} : { base }),
+    });
+    process.stderr.write(`${keepResults(results)}\n`);
+    tables.push(results);
+  }
+  const footprint = words.length === 0 ? [await startUp(), ...(await reloadRows(10_000, 2))] : [];
+  printRows(footprint);
+  process.stdout.write(`${JSON.stringify({ tables, footprint })}\n`);
+  return tables.some(({ invalid }) => invalid.length > 0) ? 1 : 0;
+}
+
+function printRows(all: readonly Row[]): void {
+  for (const { name, unit, runs } of all) {
+    const sorted = [...runs].sort((a, b) => a - b);
+    const median = sorted[Math.floor(sorted.length / 2)] ?? 0;
+    const spread = `${(sorted[0] ?? 0).toFixed(0)}..${(sorted[sorted.length - 1] ?? 0).toFixed(0)}`;
+    process.stderr.write(`${name.padEnd(56)} ${median.toFixed(0).padStart(8)} ${unit.padEnd(4)} (${spread})\n`);
+  }
+}
+
 // Rounds of about 100 ms after a warm-up; nanoseconds per operation.
-function micro({ name, check, run }: MicroBench): Row {
+function micro({ name, operations = 200_000, check, run }: MicroBench): Row {
   check();
   const runs: number[] = [];
   run(20_000);
   for (let round = 0; round < 7; round++) {
-    const operations = 200_000;
     const began = process.hrtime.bigint();
     run(operations);
     runs.push(Number(process.hrtime.bigint() - began) / operations);

@@ -1,94 +1,38 @@
 // postern and what a user would take instead, in one run: every workload in rounds over all of them, in an order that is
-// reversed on every second round; medians with their spread, rates and processor time per operation, and ratios to nginx
-// round by round. Each answer is checked first; a slice with an error is no number.
+// reversed on every second round; medians with their spread, rates, latencies and processor time per operation, and ratios
+// to nginx round by round. Each proxy is checked first; a slice with an error is no number.
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, release, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import selfsigned from 'selfsigned';
-import { cpuOf, HOSTS, type Material, memoryOf, PEERS, type Peer, pin, SERVERS, startPostern } from './peers.js';
+import { cpuOf } from '../src/cli/bench/process-cpu.js';
+import {
+  HOSTS,
+  loggedBy,
+  type Material,
+  memoryOf,
+  PEERS,
+  type Peer,
+  type PeerSetup,
+  pin,
+  SERVERS,
+  startPostern,
+} from './peers.js';
+import { findFault } from './side-check.js';
+import {
+  type Measured,
+  median,
+  printHeading,
+  type Report,
+  reportWorkload,
+  type SideBySide,
+  spread,
+} from './side-report.js';
+import { type ClientPair, isLogged, portFor, type Workload, workloads } from './side-workloads.js';
 import type { TcpOrder, TcpResult } from './tcp-load.js';
 import type { LoadOrder, LoadResult } from './termination-load.js';
-
-interface Workload {
-  readonly id: string;
-  readonly unit: string;
-  readonly order:
-    | { readonly tcp: Omit<TcpOrder, 'port' | 'warmUp' | 'milliseconds'> }
-    | { readonly http: Pick<LoadOrder, 'workload' | 'connections' | 'streams'> };
-  /** Floor and aim of the ratio to nginx: of rates, or of processor time where `cpu`. */
-  readonly target?: { readonly least: number; readonly aim: number; readonly cpu?: boolean };
-}
-
-/** One side of one workload. */
-interface Measured {
-  readonly proxy: string;
-  readonly rates: number[];
-  /** Nanoseconds of processor time per operation. */
-  readonly costs: number[];
-  readonly p99s: number[];
-  /** Share of one processor that was used. */
-  readonly shares: number[];
-}
-
-/** What the bench prints and writes. */
-export interface SideBySide {
-  readonly schema: 1;
-  readonly when: string;
-  readonly host: Readonly<Record<string, string | number>>;
-  readonly settings: Readonly<Record<string, string | number | boolean>>;
-  readonly results: readonly Readonly<Record<string, unknown>>[];
-  readonly ratios: readonly Readonly<Record<string, unknown>>[];
-  readonly skipped: readonly string[];
-  readonly invalid: readonly string[];
-}
-
-const MEGABYTE = 1e6;
-
-function workloads(client: { cert: string; key: string }): readonly Workload[] {
-  const tcp = (workload: TcpOrder['workload'], serverName: string, connections: number): Workload['order'] => ({
-    tcp: { workload, serverName, connections },
-  });
-  const handshake = (serverName: string, tls: NonNullable<TcpOrder['tls']>): Workload['order'] => ({
-    tcp: { workload: 'handshake', serverName, connections: 16, tls },
-  });
-  return [
-    { id: 'pt.hello', unit: 'conn/s', order: tcp('hello', HOSTS.ping, 32), target: { least: 0.32, aim: 0.48 } },
-    { id: 'pt.ping', unit: 'msg/s', order: tcp('ping', HOSTS.ping, 64), target: { least: 0.55, aim: 0.75 } },
-    { id: 'pt.down1', unit: 'MB/s', order: tcp('down', HOSTS.down, 1) },
-    { id: 'pt.down64', unit: 'MB/s', order: tcp('down', HOSTS.down, 64), target: { least: 1.6, aim: 3 } },
-    { id: 'pt.up1', unit: 'MB/s', order: tcp('up', HOSTS.up, 1) },
-    { id: 'pt.up64', unit: 'MB/s', order: tcp('up', HOSTS.up, 64), target: { least: 0.65, aim: 0.9 } },
-    {
-      id: 'hs.ecdsa',
-      unit: 'hs/s',
-      order: handshake(SERVERS.ecdsa, { resume: false }),
-      target: { least: 1.4, aim: 1.25, cpu: true },
-    },
-    { id: 'hs.rsa', unit: 'hs/s', order: handshake(SERVERS.rsa, { resume: false }) },
-    { id: 'hs.resume', unit: 'hs/s', order: handshake(SERVERS.ecdsa, { resume: true }) },
-    { id: 'hs.mutual', unit: 'hs/s', order: handshake(SERVERS.mutual, { resume: false, ...client }) },
-    {
-      id: 'http.h1',
-      unit: 'req/s',
-      order: { http: { workload: 'h1', connections: 64, streams: 1 } },
-      target: { least: 0.44, aim: 0.8 },
-    },
-    {
-      id: 'http.h2x1',
-      unit: 'req/s',
-      order: { http: { workload: 'h2', connections: 64, streams: 1 } },
-      target: { least: 0.43, aim: 0.9 },
-    },
-    {
-      id: 'http.h2x32',
-      unit: 'req/s',
-      order: { http: { workload: 'h2', connections: 8, streams: 32 } },
-      target: { least: 0.53, aim: 1.3 },
-    },
-  ];
-}
 
 /** Options of a run; `words` pick workloads and proxies by name. */
 export interface SideBySideOptions {
@@ -100,179 +44,305 @@ export interface SideBySideOptions {
   readonly accessLog: boolean;
   /** Another checkout's dist/cli/main.js, measured as 'base'. */
   readonly base?: string;
+  /** Connections that are held; 0 leaves them out. */
   readonly idle: number;
 }
+
+/** Names of what is no workload of its own. */
+const IDLE = 'pt.idle';
+const CONCURRENCY = 'concurrency';
+const START = 'start';
+
+const MEGABYTE = 1e6;
+/** Two processes on two processors beside one. */
+const LEAST_OF_TWO = 1.3;
 
 /** Runs everything that the words pick; prints as it goes. */
 export async function sideBySide(options: SideBySideOptions): Promise<SideBySide> {
   const folder = mkdtempSync(path.join(tmpdir(), 'postern-bench-'));
-  const children: ChildProcess[] = [];
+  const bench = new Bench(folder, options);
   try {
-    const { material, client } = await makeMaterial(folder);
-    const tcpLoad = forkLoad('tcp-load.js');
-    const httpLoad = forkLoad('termination-load.js');
-    children.push(tcpLoad, httpLoad);
-    const tcpPorts = await message<{ ping: number; down: number; up: number }>(tcpLoad);
-    const { port: http } = await message<{ port: number }>(httpLoad);
-    const setup = { folder, backends: { ...tcpPorts, http }, material, accessLog: options.accessLog };
-    const all = workloads(client);
-    const named = (words: readonly string[], names: readonly string[]): readonly string[] => {
-      const picked = names.filter((name) => words.some((word) => name === word || name.startsWith(`${word}.`)));
-      return picked.length === 0 ? names : picked;
-    };
-    const peers: Peer[] = [];
-    const skipped: string[] = [];
-    for (const name of named(options.words, Object.keys(PEERS))) {
-      const started = await PEERS[name]?.(setup);
-      if (typeof started === 'object') peers.push(started);
-      else skipped.push(started ?? name);
-    }
-    if (options.base !== undefined) {
-      const started = await startPostern(setup, options.base, 1);
-      if (typeof started === 'object') peers.push({ ...started, name: 'base' });
-      else skipped.push(started);
-    }
-    children.push(...peers.map(({ child }) => child));
-    for (const line of skipped) process.stderr.write(`skipped: ${line}\n`);
-
-    const results: Record<string, unknown>[] = [];
-    const ratios: Record<string, unknown>[] = [];
-    const invalid: string[] = [];
-    const ids = named(options.words, [...all.map(({ id }) => id), 'pt.idle']);
-    for (const workload of all) {
-      if (!ids.includes(workload.id)) continue;
-      const able = peers.filter((peer) => isAble(peer, workload));
-      const measured = able.map((peer): Measured => ({ proxy: peer.name, rates: [], costs: [], p99s: [], shares: [] }));
-      // The first round warms up: code is compiled, pools are filled.
-      for (let round = 0; round <= options.rounds; round++) {
-        const order = able.map((_, index) => index);
-        if (round % 2 === 1) order.reverse();
-        for (const index of order) {
-          const peer = able[index] as Peer;
-          const load = 'tcp' in workload.order ? tcpLoad : httpLoad;
-          const slice = await measure(load, peer, workload, round === 0 ? options.warmUp : options.milliseconds);
-          if (slice.errors > 0 || (slice.rate === 0 && round > 0))
-            invalid.push(`${workload.id} ${peer.name}: ${slice.errors} errors, rate ${slice.rate}`);
-          else if (round > 0) {
-            const into = measured[index] as Measured;
-            into.rates.push(slice.rate);
-            into.costs.push(slice.cost);
-            into.p99s.push(slice.p99);
-            into.shares.push(slice.share);
-          }
-        }
-      }
-      report(workload, measured, results, ratios);
-    }
-    if (ids.includes('pt.idle') && options.idle > 0)
-      for (const peer of peers.filter(({ name, passthrough }) => passthrough !== 0 && name !== 'direct')) {
-        const cost = await idleCost(tcpLoad, peer, options.idle);
-        process.stderr.write(
-          `pt.idle      ${peer.name.padEnd(12)} ${cost.toFixed(1)} KiB per idle connection (${options.idle})\n`,
-        );
-        results.push({ workload: 'pt.idle', proxy: peer.name, unit: 'KiB', median: cost, connections: options.idle });
-      }
-    for (const line of invalid) process.stderr.write(`invalid: ${line}\n`);
-    return {
-      schema: 1,
-      when: new Date().toISOString(),
-      host: host(),
-      settings: settingsOf(options),
-      results,
-      ratios,
-      skipped,
-      invalid,
-    };
+    return await bench.run();
   } finally {
-    await Promise.all(children.map(stop));
+    await bench.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function isAble(peer: Peer, { id, order }: Workload): boolean {
-  if (peer.name === 'direct') return id === 'pt.hello' || id === 'pt.ping';
-  if ('tcp' in order && order.tcp.workload !== 'handshake') return peer.passthrough !== 0;
-  if (peer.name === 'http2-proxy') return 'http' in order || id === 'hs.ecdsa';
-  return peer.termination !== 0;
+/** The load generators: each has the services of its kind as well. */
+interface Loads {
+  readonly tcp: ChildProcess;
+  readonly http: ChildProcess;
+}
+
+class Bench {
+  private readonly folder: string;
+  private readonly options: SideBySideOptions;
+  private readonly children: ChildProcess[] = [];
+  private readonly report: Report = { results: [], ratios: [] };
+  private readonly skipped: string[] = [];
+  private readonly invalid: string[] = [];
+
+  constructor(folder: string, options: SideBySideOptions) {
+    this.folder = folder;
+    this.options = options;
+  }
+
+  async run(): Promise<SideBySide> {
+    const { options } = this;
+    const { material, client } = await makeMaterial(this.folder);
+    const all = workloads(client);
+    const ids = pick(options.words, [...all.map(({ id }) => id), IDLE, CONCURRENCY, START]);
+    const isNamed = options.words.some((word) => ids.includes(word));
+    const { loads, setup } = await this.startLoads(material, 'one');
+    const wanted = all.filter((one) => ids.includes(one.id) && (!options.accessLog || isNamed || isLogged(one)));
+    printHeading(`node ${process.version}, access logs ${options.accessLog ? 'ON in all of them' : 'off'}`);
+    if (wanted.length > 0 || ids.includes(IDLE) || ids.includes(START)) {
+      const peers = await this.startPeers(setup, client);
+      if (ids.includes(START)) this.reportStart(peers);
+      for (const workload of wanted) await this.measureAll(workload, peers, loads);
+      if (ids.includes(IDLE) && options.idle > 0 && !options.accessLog) await this.holdIdle(peers, loads);
+      // What follows has both processors for itself.
+      await this.close();
+    }
+    if (ids.includes(CONCURRENCY) && !options.accessLog) await this.measureConcurrency(material);
+    for (const line of this.invalid) process.stderr.write(`invalid: ${line}\n`);
+    const { results, ratios } = this.report;
+    const { skipped, invalid } = this;
+    const when = new Date().toISOString();
+    return { schema: 2, when, host: host(), settings: settingsOf(options), results, ratios, skipped, invalid };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.children.splice(0).map(stop));
+  }
+
+  private async startLoads(
+    material: Material,
+    processors: 'one' | 'all',
+  ): Promise<{ readonly loads: Loads; readonly setup: PeerSetup }> {
+    const loads = { tcp: forkLoad('tcp-load.js', processors), http: forkLoad('termination-load.js', processors) };
+    this.children.push(loads.tcp, loads.http);
+    const [ports, { port }] = await Promise.all([
+      message<{ ping: number; down: number; up: number }>(loads.tcp),
+      message<{ port: number }>(loads.http),
+    ]);
+    const { accessLog } = this.options;
+    return {
+      loads,
+      setup: { folder: this.folder, backends: { ...ports, http: port }, material, accessLog, processors },
+    };
+  }
+
+  /** Those that come up and do the job; the others are named. */
+  private async startPeers(setup: PeerSetup, client: ClientPair): Promise<readonly Peer[]> {
+    const starts = pick(this.options.words, Object.keys(PEERS)).map((name) => PEERS[name]);
+    const { base } = this.options;
+    if (base !== undefined) starts.push((to) => startPostern(to, { name: 'base', main: base }));
+    const peers: Peer[] = [];
+    for (const start of starts) {
+      const started = await start?.(setup);
+      if (started === undefined) continue;
+      if (typeof started === 'string') {
+        this.skip(started);
+        continue;
+      }
+      this.children.push(started.child);
+      const fault = await findFault(started, client);
+      if (fault === undefined) peers.push(started);
+      else this.skip(`${started.name}: does not do the job: ${fault}`);
+    }
+    return peers;
+  }
+
+  private skip(line: string): void {
+    this.skipped.push(line);
+    process.stderr.write(`skipped: ${line}\n`);
+  }
+
+  private async measureAll(workload: Workload, peers: readonly Peer[], loads: Loads): Promise<void> {
+    const able = peers.filter((peer) => portFor(peer, workload) !== 0);
+    const measured = able.map(
+      (peer): Measured => ({ proxy: peer.name, rates: [], costs: [], p50s: [], p99s: [], shares: [] }),
+    );
+    const logged = able.map(loggedBy);
+    const { rounds, warmUp, milliseconds } = this.options;
+    // The first round warms up: code is compiled, pools are filled.
+    for (let round = 0; round <= rounds; round++) {
+      const order = able.map((_, index) => index);
+      if (round % 2 === 1) order.reverse();
+      for (const index of order) {
+        const peer = able[index] as Peer;
+        const slice = await measure(loads, peer, workload, round === 0 ? warmUp : milliseconds);
+        if (slice.fault !== undefined) this.invalid.push(`${workload.id} ${peer.name}: ${slice.fault}`);
+        else if (round > 0) keep(slice, measured[index] as Measured);
+      }
+    }
+    if (this.options.accessLog && isLogged(workload))
+      able.forEach((peer, index) => {
+        const isSilent = peer.direct === undefined && loggedBy(peer) === logged[index];
+        if (isSilent) this.invalid.push(`${workload.id} ${peer.name}: wrote no access log`);
+      });
+    reportWorkload(workload, measured, this.report);
+  }
+
+  private reportStart(peers: readonly Peer[]): void {
+    for (const { name, startTime, direct } of peers) {
+      if (direct !== undefined) continue;
+      process.stderr.write(
+        `${START.padEnd(16)} ${name.padEnd(12)} ${startTime.toFixed(0).padStart(8)} ms until its ports answer\n`,
+      );
+      this.report.results.push({ workload: START, proxy: name, unit: 'ms', median: startTime });
+    }
+  }
+
+  private async holdIdle(peers: readonly Peer[], loads: Loads): Promise<void> {
+    const { idle } = this.options;
+    for (const peer of peers.filter(({ passthrough }) => passthrough !== 0)) {
+      const cost = await idleCost(loads.tcp, peer, idle);
+      process.stderr.write(
+        `${IDLE.padEnd(16)} ${peer.name.padEnd(12)} ${cost.toFixed(1).padStart(8)} KiB per connection (${idle} of them)\n`,
+      );
+      this.report.results.push({ workload: IDLE, proxy: peer.name, unit: 'KiB', median: cost, connections: idle });
+    }
+  }
+
+  /**
+   * New connections with two worker processes beside one. Nothing is pinned: proxy, load and services share all
+   * processors, and the system places them. What the load takes of a connection bounds what a second process can add.
+   */
+  private async measureConcurrency(material: Material): Promise<void> {
+    const { loads, setup } = await this.startLoads(material, 'all');
+    const peers: Peer[] = [];
+    for (const concurrency of [1, 2]) {
+      const started = await startPostern(setup, { name: `postern x${concurrency}`, concurrency });
+      if (typeof started === 'string') return this.skip(started);
+      this.children.push(started.child);
+      peers.push(started);
+    }
+    const { rounds, warmUp, milliseconds } = this.options;
+    const sides = peers.map(({ name }): ConcurrencySide => ({ name, rates: [], costs: [], loadCosts: [] }));
+    const hello = workloads({ cert: '', key: '' })[0] as Workload;
+    for (let round = 0; round <= rounds; round++) {
+      for (const index of round % 2 === 0 ? [0, 1] : [1, 0]) {
+        const peer = peers[index] as Peer;
+        const slice = await measure(loads, peer, hello, round === 0 ? warmUp : milliseconds);
+        const side = sides[index] as ConcurrencySide;
+        if (slice.fault !== undefined) this.invalid.push(`${CONCURRENCY} ${peer.name}: ${slice.fault}`);
+        else if (round > 0) {
+          side.rates.push(slice.rate);
+          side.costs.push(slice.cost);
+          side.loadCosts.push(slice.loadCost);
+        }
+      }
+    }
+    reportConcurrency(sides, this.report);
+  }
+}
+
+/** All names where no word is one of them; a word takes what begins with it and a dot as well. */
+function pick(words: readonly string[], names: readonly string[]): readonly string[] {
+  const picked = names.filter((name) => words.some((word) => name === word || name.startsWith(`${word}.`)));
+  return picked.length === 0 ? names : picked;
+}
+
+interface ConcurrencySide {
+  readonly name: string;
+  readonly rates: number[];
+  /** Nanoseconds of processor time per connection: of the proxy, and of load and service together. */
+  readonly costs: number[];
+  readonly loadCosts: number[];
+}
+
+function reportConcurrency(sides: readonly ConcurrencySide[], { results, ratios }: Report): void {
+  const [one, two] = sides;
+  if (one === undefined || two === undefined) return;
+  for (const { name, rates, costs, loadCosts } of sides) {
+    const cost = median(costs) / 1000;
+    const loadCost = median(loadCosts) / 1000;
+    process.stderr.write(
+      `${CONCURRENCY.padEnd(16)} ${name.padEnd(12)} ${median(rates).toFixed(0).padStart(8)} conn/s  ${spread(rates, 0).padEnd(16)} CPU of a connection: ${cost.toFixed(0)} us here, ${loadCost.toFixed(0)} us in the load\n`,
+    );
+    results.push({
+      workload: CONCURRENCY,
+      proxy: name,
+      unit: 'conn/s',
+      runs: rates,
+      cpuUsPerOp: cost,
+      loadUsPerOp: loadCost,
+    });
+  }
+  const runs = two.rates.map((rate, i) => rate / (one.rates[i] ?? rate));
+  const cost = median(one.costs);
+  // All processors busy with nothing else, and a connection no dearer than with one process.
+  const most = (availableParallelism() * cost) / (cost + median(one.loadCosts));
+  // Each process with a processor for itself, the load elsewhere.
+  const alone = (2 * cost) / median(two.costs);
+  const verdict = median(runs) >= LEAST_OF_TWO ? 'pass' : 'MISSED';
+  process.stderr.write(
+    `${CONCURRENCY.padEnd(16)} x${median(runs).toFixed(2)} of one process (${spread(runs, 2)})  ${verdict}; with this load it can be x${most.toFixed(2)} at most; by the proxy's own CPU x${alone.toFixed(2)}\n`,
+  );
+  ratios.push({ workload: CONCURRENCY, a: two.name, b: one.name, runs, median: median(runs), most, alone, verdict });
 }
 
 interface Slice {
   readonly rate: number;
   readonly cost: number;
+  /** The same of load and services. */
+  readonly loadCost: number;
+  readonly p50: number;
   readonly p99: number;
   readonly share: number;
-  readonly errors: number;
+  /** Why it is no number. */
+  readonly fault: string | undefined;
 }
 
-async function measure(load: ChildProcess, peer: Peer, workload: Workload, milliseconds: number): Promise<Slice> {
+async function measure(loads: Loads, peer: Peer, workload: Workload, milliseconds: number): Promise<Slice> {
+  const { order, unit } = workload;
+  const load = 'tcp' in order ? loads.tcp : loads.http;
   const started = message<unknown>(load);
-  const common = { warmUp: 300, milliseconds };
-  if ('tcp' in workload.order) {
-    const port = workload.order.tcp.workload === 'handshake' ? peer.termination : peer.passthrough;
-    load.send({ ...workload.order.tcp, ...common, port } satisfies TcpOrder);
-  } else {
-    load.send({ ...workload.order.http, ...common, port: peer.termination } satisfies LoadOrder);
-  }
+  const common = { warmUp: 300, milliseconds, port: portFor(peer, workload) };
+  if ('tcp' in order) load.send({ ...order.tcp, ...common } satisfies TcpOrder);
+  else load.send({ ...order.http, ...common, isPlain: peer.direct !== undefined } satisfies LoadOrder);
   await started;
   const pid = peer.child.pid ?? 0;
+  const loadPid = load.pid ?? 0;
   const before = cpuOf(pid);
+  const loadBefore = cpuOf(loadPid);
   const result = await message<TcpResult | LoadResult>(load);
   const used = cpuOf(pid) - before;
-  const operations =
-    ('operations' in result ? result.operations : result.requests) / (workload.unit === 'MB/s' ? MEGABYTE : 1);
+  const loadUsed = cpuOf(loadPid) - loadBefore;
+  const { p50, p99, seconds } = result;
+  const counted = 'operations' in result ? result.operations : result.requests;
+  const operations = counted / (unit === 'MB/s' ? MEGABYTE : 1);
   return {
-    rate: operations / result.seconds,
+    rate: operations / seconds,
     cost: operations === 0 ? 0 : used / operations,
-    p99: 'p99' in result ? result.p99 : 0,
-    share: used / 1e9 / result.seconds,
-    errors: result.errors,
+    loadCost: operations === 0 ? 0 : loadUsed / operations,
+    p50,
+    p99,
+    share: used / 1e9 / seconds,
+    fault: faultOf(workload, result, counted),
   };
 }
 
-function report(
-  workload: Workload,
-  measured: readonly Measured[],
-  results: Record<string, unknown>[],
-  ratios: Record<string, unknown>[],
-): void {
-  const nginx = measured.find(({ proxy }) => proxy === 'nginx');
-  for (const one of measured) {
-    if (one.rates.length === 0) continue;
-    const rate = median(one.rates);
-    const cost = median(one.costs);
-    results.push({
-      workload: workload.id,
-      proxy: one.proxy,
-      unit: workload.unit,
-      runs: one.rates,
-      median: rate,
-      p99ms: median(one.p99s),
-      cpuUsPerOp: cost / 1000,
-      cpuUsRuns: one.costs.map((ns) => Math.round(ns / 100) / 10),
-      cpuShare: median(one.shares),
-      loadBound: median(one.shares) < 0.85,
-    });
-    let line = `${workload.id.padEnd(12)} ${one.proxy.padEnd(12)} ${rate.toFixed(0).padStart(8)} ${workload.unit.padEnd(7)} ${spread(one.rates, 0).padEnd(16)} ${(cost / 1000).toFixed(1).padStart(8)} us/op ${(100 * median(one.shares)).toFixed(0).padStart(4)} %`;
-    if (nginx !== undefined && one !== nginx && nginx.rates.length === one.rates.length) {
-      const rates = one.rates.map((value, i) => value / (nginx.rates[i] as number));
-      const costs = one.costs.map((value, i) => value / (nginx.costs[i] as number));
-      const { target } = workload;
-      const ratio = target?.cpu === true ? median(costs) : median(rates);
-      const isOk =
-        target === undefined ? undefined : target.cpu === true ? ratio <= target.least : ratio >= target.least;
-      const verdict = one.proxy !== 'postern' || isOk === undefined ? '' : isOk ? 'pass' : 'MISSED';
-      ratios.push({
-        workload: workload.id,
-        a: one.proxy,
-        b: 'nginx',
-        rate: summary(rates),
-        cpuPerOp: summary(costs),
-        ...(verdict === '' ? {} : { target, verdict }),
-      });
-      line += `   x${median(rates).toFixed(2)} rate (${spread(rates, 2)})  x${median(costs).toFixed(2)} CPU  ${verdict}`;
-    }
-    process.stderr.write(`${line}\n`);
-  }
+function faultOf({ order }: Workload, result: TcpResult | LoadResult, counted: number): string | undefined {
+  if (result.errors > 0) return `${result.errors} errors`;
+  if (counted === 0) return 'nothing was done';
+  if (!('tcp' in order) || order.tcp.tls === undefined || !('resumed' in result)) return undefined;
+  // A handshake that was to be full and is not, or the other way round, is another workload. The first one of each client
+  // is full, and on a machine that is busy it may come late.
+  const share = result.resumed / counted;
+  const isRight = order.tcp.tls.resume ? share > 0.8 : share === 0;
+  return isRight ? undefined : `${(100 * share).toFixed(0)} % resumed`;
+}
+
+function keep(slice: Slice, into: Measured): void {
+  into.rates.push(slice.rate);
+  into.costs.push(slice.cost);
+  into.p50s.push(slice.p50);
+  into.p99s.push(slice.p99);
+  into.shares.push(slice.share);
 }
 
 async function idleCost(load: ChildProcess, peer: Peer, count: number): Promise<number> {
@@ -294,7 +364,7 @@ async function idleCost(load: ChildProcess, peer: Peer, count: number): Promise<
   return (after - before) / count;
 }
 
-async function makeMaterial(folder: string): Promise<{ material: Material; client: { cert: string; key: string } }> {
+async function makeMaterial(folder: string): Promise<{ material: Material; client: ClientPair }> {
   const pair = async (name: string, keyType: 'ec' | 'rsa', hosts: readonly string[]) => {
     const pems = await selfsigned.generate([{ name: 'commonName', value: hosts[0] ?? name }], {
       algorithm: 'sha256',
@@ -316,9 +386,9 @@ async function makeMaterial(folder: string): Promise<{ material: Material; clien
   };
 }
 
-function forkLoad(file: string): ChildProcess {
+function forkLoad(file: string, processors: 'one' | 'all'): ChildProcess {
   const child = fork(path.join(path.dirname(fileURLToPath(import.meta.url)), file), { stdio: 'inherit' });
-  pin(child, availableParallelism() > 1 ? 1 : 0);
+  if (processors === 'one') pin(child, availableParallelism() > 1 ? 1 : 0);
   return child;
 }
 
@@ -341,19 +411,6 @@ async function stop(child: ChildProcess): Promise<void> {
   const timer = setTimeout(() => child.kill('SIGKILL'), 3000);
   await closed;
   clearTimeout(timer);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
-}
-
-function spread(values: readonly number[], digits: number): string {
-  return `${Math.min(...values).toFixed(digits)}..${Math.max(...values).toFixed(digits)}`;
-}
-
-function summary(values: readonly number[]): { median: number; min: number; max: number } {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
 function host(): Record<string, string | number> {
@@ -379,7 +436,8 @@ function settingsOf({
 export function keepResults(results: SideBySide): string {
   const folder = path.join('bench', 'results');
   mkdirSync(folder, { recursive: true });
-  const file = path.join(folder, `${results.when.replaceAll(':', '-')}.json`);
+  const logs = results.settings['accessLog'] === true ? '-access-log' : '';
+  const file = path.join(folder, `${results.when.replaceAll(':', '-')}${logs}.json`);
   writeFileSync(file, `${JSON.stringify(results, null, 1)}\n`);
   return file;
 }

@@ -12,6 +12,8 @@ export interface LoadOrder {
   readonly streams: number;
   readonly warmUp: number;
   readonly milliseconds: number;
+  /** Without TLS, HTTP/1.1 only. */
+  readonly isPlain: boolean;
 }
 
 /** What came of it. */
@@ -19,6 +21,9 @@ export interface LoadResult {
   readonly requests: number;
   readonly seconds: number;
   readonly errors: number;
+  /** Milliseconds from a request to the end of its answer. */
+  readonly p50: number;
+  readonly p99: number;
 }
 
 const HOST = 'bench.test';
@@ -62,7 +67,7 @@ process.on('message', (order: LoadOrder) => {
 process.on('disconnect', () => process.exit());
 
 async function run(order: LoadOrder): Promise<LoadResult> {
-  const tally = { requests: 0, errors: 0, over: false };
+  const tally: Tally = { requests: 0, errors: 0, over: false, latencies: [] };
   const sockets = await Promise.all(Array.from({ length: order.connections }, () => open(order)));
   for (const socket of sockets) {
     socket.on('error', () => {
@@ -76,18 +81,31 @@ async function run(order: LoadOrder): Promise<LoadResult> {
   }
   await new Promise((resolve) => setTimeout(resolve, order.warmUp));
   tally.requests = 0;
+  tally.latencies = [];
   const began = performance.now();
   process.send?.({ measuring: true });
   await new Promise((resolve) => setTimeout(resolve, order.milliseconds));
   const seconds = (performance.now() - began) / 1000;
   tally.over = true;
   const { requests, errors } = tally;
+  const sorted = Float64Array.from(tally.latencies).sort();
   for (const socket of sockets) socket.destroy();
-  return { requests, seconds, errors };
+  return {
+    requests,
+    seconds,
+    errors,
+    p50: sorted[Math.floor(sorted.length / 2)] ?? 0,
+    p99: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+  };
 }
 
-function open({ port, workload }: LoadOrder): Promise<tls.TLSSocket> {
+function open({ port, workload, isPlain }: LoadOrder): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
+    if (isPlain) {
+      const plain = net.connect({ host: '127.0.0.1', port, noDelay: true }, () => resolve(plain));
+      plain.once('error', reject);
+      return;
+    }
     const socket = tls.connect(
       {
         host: '127.0.0.1',
@@ -107,12 +125,14 @@ interface Tally {
   requests: number;
   errors: number;
   over: boolean;
+  latencies: number[];
 }
 
-function driveHttp1(socket: tls.TLSSocket, tally: Tally): void {
+function driveHttp1(socket: net.Socket, tally: Tally): void {
   const lines = HEADERS.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   const request = Buffer.from(`GET /bench/path?q=1 HTTP/1.1\r\nHost: ${HOST}\r\n${lines}\r\n`);
   let text = '';
+  let sent = performance.now();
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString('latin1');
     const end = text.indexOf('\r\n\r\n');
@@ -124,17 +144,23 @@ function driveHttp1(socket: tls.TLSSocket, tally: Tally): void {
     if (text.startsWith('HTTP/1.1 200 ') && text.includes(BODY)) tally.requests++;
     else tally.errors++;
     text = '';
+    const now = performance.now();
+    tally.latencies.push(now - sent);
+    sent = now;
     if (!tally.over) socket.write(request);
   });
   socket.write(request);
 }
 
-function driveHttp2(socket: tls.TLSSocket, tally: Tally, streams: number): void {
+function driveHttp2(socket: net.Socket, tally: Tally, streams: number): void {
   let next = 1;
   let rest: Buffer | undefined;
   let received = 0;
   const block = headerBlock();
+  /** When each stream was opened. */
+  const opened = new Map<number, number>();
   const request = (count: number): Buffer => {
+    const now = performance.now();
     const bytes = Buffer.allocUnsafe(count * (9 + block.length));
     for (let i = 0; i < count; i++) {
       const at = i * (9 + block.length);
@@ -143,6 +169,7 @@ function driveHttp2(socket: tls.TLSSocket, tally: Tally, streams: number): void 
       bytes[at + 4] = 5; // END_STREAM, END_HEADERS
       bytes.writeUInt32BE(next, at + 5);
       bytes.set(block, at + 9);
+      opened.set(next, now);
       next += 2;
     }
     return bytes;
@@ -157,7 +184,12 @@ function driveHttp2(socket: tls.TLSSocket, tally: Tally, streams: number): void 
       if (bytes.length - at < 9 + length) break;
       const type = bytes[at + 3] as number;
       const flags = bytes[at + 4] as number;
-      if (type <= 1 && (flags & 1) !== 0) ended++;
+      if (type <= 1 && (flags & 1) !== 0) {
+        const stream = bytes.readUInt32BE(at + 5);
+        tally.latencies.push(performance.now() - (opened.get(stream) ?? 0));
+        opened.delete(stream);
+        ended++;
+      }
       if (type === 0) received += length;
       else if (type === 3 || type === 7) tally.errors++;
       else if (type === 4 && (flags & 1) === 0) replies.push(frame(4, 1, 0, Buffer.alloc(0)));

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import http2Proxy from 'http2-proxy';
+import { logLine } from './peer-log.js';
 
 const [certificate = '', key = '', upstream = ''] = process.argv.slice(2);
 const agent = new http.Agent({ keepAlive: true });
@@ -15,6 +16,7 @@ const server = http2.createSecureServer({
   key: readFileSync(key),
 });
 server.on('request', (request, response) => {
+  logLine(request, response);
   http2Proxy.web(
     request as unknown as http.IncomingMessage,
     response as unknown as http.ServerResponse,

@@ -1,141 +1,173 @@
-// `postern bench`: what a configuration costs, and where the time goes. The stages of a start, connections and requests as
-// they are decided live, on the user's own hosts and rules; no socket is opened. How postern compares with other proxies
-// is measured in its repository (`npm run bench -- side`).
+// `postern bench`: what a configuration costs, and where the time goes. The stages of a start and the look-ups of every
+// connection and request, then the gateway itself under load, on the user's own hosts and rules. How postern compares with
+// other proxies is measured in its repository (`npm run bench -- side`).
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { Command, Option } from 'commander';
-import { decide } from '../decide/decide.js';
-import { sampleRequest } from '../decide/sample-request.js';
+import type { Source } from '../config/load.js';
 import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index.js';
-import { HTTP_CONNECTION_MANAGER } from '../xds/index.js';
-import { addConfigOptions, type ConfigFlags, compileSources, configPaths, loadSources } from './config-options.js';
+import { renderDiagnostics } from '../diagnostics/render.js';
+import { type Compiled, ConfigError, compile } from '../gateway/compile.js';
+import { DevelopmentCertificates } from '../gateway/development-certificates.js';
+import { Stubs } from '../gateway/stubs.js';
+import { parseClusterName } from '../translate/names.js';
+import { chainRows, decisionRows, type Row } from './bench/look-ups.js';
+import { renderTraffic } from './bench/render-traffic.js';
+import { type ClientPair, type Subject, subjectsOf } from './bench/subjects.js';
+import { measureTraffic, type Traffic } from './bench/traffic.js';
+import { startBenchUpstream } from './bench/upstream.js';
+import { CertificateFiles, developmentFolder } from './client-material.js';
+import {
+  addConfigOptions,
+  type ConfigFlags,
+  compileOptions,
+  configArguments,
+  configPaths,
+  loadSources,
+} from './config-options.js';
+import { BAD_INPUT, CommandError, OK, USAGE } from './exit-codes.js';
 
 interface BenchFlags extends ConfigFlags {
   readonly output: 'text' | 'json';
+  readonly seconds: string;
 }
-
-/** One line of the table; of several rounds the median with the extremes. */
-interface Row {
-  readonly name: string;
-  readonly unit: 'ms' | 'ns' | 'MiB';
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-const ROUNDS = 7;
-/** How long one round of one row takes at the least, in milliseconds. */
-const ROUND_TIME = 50;
-const SLOWEST = 5;
 
 export function benchCommand(): Command {
   return addConfigOptions(
     new Command('bench')
-      .description('measure what a configuration costs: start, server names, decisions; no socket is opened')
+      .description(
+        'measure a gateway with this configuration: start, look-ups, connections and requests, where time goes',
+      )
       .argument('[PATH...]', 'files or folders with Istio YAML, or - for standard input')
+      .option('--seconds <N>', 'how long connections and requests are measured in all; 0 opens no socket', '8')
       .addOption(new Option('-o, --output <FORMAT>', 'format').choices(['text', 'json']).default('text')),
   ).action(async (paths: readonly string[], flags: BenchFlags) => {
+    const seconds = Number(flags.seconds);
+    if (!Number.isFinite(seconds) || seconds < 0 || flags.seconds.trim() === '')
+      throw new CommandError(USAGE, `--seconds ${flags.seconds}: expected a number from 0`);
+    const files = configPaths(paths, flags);
     const rows: Row[] = [];
     const memory = process.memoryUsage().rss;
-    const read = await timed(rows, 'read the files', () => loadSources(configPaths(paths, flags)));
-    const { snapshot } = await timed(rows, 'load, check and translate', () => compileSources(read, flags));
-    const index = await timed(rows, 'compile for look-ups', async () => buildSnapshotIndex(snapshot));
+    const certificates = new DevelopmentCertificates(developmentFolder());
+    const read = await timed(rows, 'read the files', () => loadSources(files));
+    const compiled = await timed(rows, 'load, check and translate', () => compileSources(read, flags, certificates));
+    const index = await timed(rows, 'compile for look-ups', async () => buildSnapshotIndex(compiled.snapshot));
     rows.push(once('memory for all of it', 'MiB', (process.memoryUsage().rss - memory) / 1024 / 1024));
-    rows.push(...connections(index));
-    rows.push(...requests(index));
+    rows.push(...chainRows(index), ...decisionRows(index));
+    // Before the long part: whoever waits has something to read.
+    if (flags.output === 'text') process.stdout.write(rows.map((row) => `${renderRow(row)}\n`).join(''));
+    const traffic =
+      seconds === 0
+        ? undefined
+        : await new BenchTraffic({ files, flags, read, compiled, certificates }).measure(index, seconds);
     process.stdout.write(
       flags.output === 'json'
-        ? `${JSON.stringify({ node: process.version, rows }, null, 1)}\n`
-        : rows.map((row) => `${renderRow(row)}\n`).join(''),
+        ? `${JSON.stringify({ node: process.version, rows, ...(traffic === undefined ? {} : { traffic }) }, null, 1)}\n`
+        : traffic === undefined
+          ? ''
+          : renderTraffic(traffic),
     );
+    process.exitCode = OK;
   });
 }
 
-/** Chain by server name, every name of every listener in turn; and one that nobody has. */
-function connections(index: SnapshotIndex): Row[] {
-  const rows: Row[] = [];
-  for (const listener of index.listeners.values()) {
-    const names = (listener.entry.listener?.filter_chains ?? []).flatMap(
-      ({ filter_chain_match: match }) => match?.server_names ?? [],
-    );
-    if (names.length === 0) continue;
-    // A wildcard is asked for with a name that it covers. Facts are made ahead: the row is the look-up alone.
-    const asked = [...names.map((name) => name.replace(/^\*/, 'bench')), 'nobody.invalid'].map((serverName) => ({
-      listener: listener.entry.name,
-      transportProtocol: 'tls' as const,
-      serverName,
-      applicationProtocols: ['h2', 'http/1.1'],
-      source: { address: '127.0.0.1', port: 1 },
-      destination: { address: '127.0.0.1', port: 1 },
-    }));
-    let at = 0;
-    rows.push(
-      measure(`${listener.entry.name}: chain among ${names.length} server names`, () => {
-        const facts = asked[at++ % asked.length];
-        if (facts !== undefined) listener.find(facts);
-      }),
-    );
+interface BenchInput {
+  readonly files: readonly string[];
+  readonly flags: BenchFlags;
+  readonly read: readonly Source[];
+  readonly compiled: Compiled;
+  readonly certificates: DevelopmentCertificates;
+}
+
+/** Brings together what the load has to know of the configuration. */
+class BenchTraffic {
+  private readonly input: BenchInput;
+
+  constructor(input: BenchInput) {
+    this.input = input;
   }
-  return rows;
-}
 
-/** A request per host, from port to endpoint, and the hosts that take longest. */
-function requests(index: SnapshotIndex): Row[] {
-  const calls = callsOf(index);
-  if (calls.length === 0) return [];
-  let at = 0;
-  const all = measure(`decision of a request, ${calls.length} hosts in turn`, () => {
-    const one = calls[at++ % calls.length];
-    if (one !== undefined) decide(index, one.call);
-  });
-  // A first look at each, and a proper one at those that stand out.
-  const looked = calls.slice(0, 2000).map((one) => {
-    const began = performance.now();
-    for (let i = 0; i < 20; i++) decide(index, one.call);
-    return { one, time: performance.now() - began };
-  });
-  looked.sort((a, b) => b.time - a.time);
-  const slow = looked
-    .slice(0, SLOWEST)
-    .map(({ one }) =>
-      measure(`  ${one.call.host}${one.call.path} (${one.routes} rules)`, () => decide(index, one.call)),
-    );
-  return [all, ...slow.sort((a, b) => b.median - a.median)];
-}
-
-interface BenchCall {
-  readonly call: Parameters<typeof decide>[1] & { readonly host: string; readonly path: string };
-  readonly routes: number;
-}
-
-function callsOf(index: SnapshotIndex): readonly BenchCall[] {
-  const calls: BenchCall[] = [];
-  for (const { entry } of index.listeners.values()) {
-    const address = entry.listener?.address;
-    if (address === undefined || !('socket_address' in address)) continue;
-    const tables = new Map<string, boolean>();
-    for (const chain of entry.listener?.filter_chains ?? [])
-      for (const filter of chain.filters)
-        if (filter.name === HTTP_CONNECTION_MANAGER)
-          tables.set(filter.typed_config.rds.route_config_name, chain.transport_socket !== undefined);
-    for (const [name, isTls] of tables) {
-      for (const host of index.routes.get(name)?.config.virtual_hosts ?? []) {
-        const [domain] = host.domains;
-        if (domain === undefined) continue;
-        const { path, method, headers } = sampleRequest(host);
-        const call = {
-          port: address.socket_address.port_value,
-          tls: isTls ? ('tls' as const) : ('plaintext' as const),
-          host: domain.replace('*', 'bench'),
-          path,
-          method,
-          headers: Object.fromEntries(
-            headers.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-          ),
-        };
-        calls.push({ call, routes: host.routes?.length ?? 0 });
-      }
+  async measure(index: SnapshotIndex, seconds: number): Promise<Traffic> {
+    const { files, flags, read, compiled } = this.input;
+    const subjects = subjectsOf(index);
+    const stubbed = new Set(compiled.stubbed);
+    const clusters = new Set(subjects.flatMap(({ cluster }) => cluster ?? []).filter((name) => stubbed.has(name)));
+    const pairs = await this.clientPairs(subjects);
+    const upstream = await startBenchUpstream();
+    try {
+      return await measureTraffic({
+        args: [...configArguments(files, flags), ...[...clusters].flatMap((name) => mappingTo(name, upstream.port))],
+        input: read.find(({ file }) => file === '-')?.text ?? '',
+        subjects,
+        isOurs: (cluster) => clusters.has(cluster),
+        pairFor: ({ clientCa }) => (clientCa === undefined ? undefined : pairs.get(clientCa)),
+        seconds,
+      });
+    } finally {
+      upstream.close();
     }
   }
-  return calls;
+
+  /** By the name of the Secret that clients are checked with. */
+  private async clientPairs(subjects: readonly Subject[]): Promise<ReadonlyMap<string, ClientPair>> {
+    const pairs = new Map<string, ClientPair>();
+    const found = await CertificateFiles.find(this.input.files);
+    for (const name of new Set(subjects.flatMap(({ clientCa }) => clientCa ?? []))) {
+      const pair = await this.clientPair(name, found);
+      if (pair !== undefined) pairs.set(name, pair);
+    }
+    return pairs;
+  }
+
+  private async clientPair(authority: string, found: CertificateFiles): Promise<ClientPair | undefined> {
+    const { compiled, certificates, flags } = this.input;
+    const isMesh = authority === 'ROOTCA';
+    if (isMesh && flags.workloadCerts !== undefined) {
+      const file = (name: string): string => path.join(flags.workloadCerts ?? '', name);
+      return readPair(file('cert.pem'), file('key.pem'));
+    }
+    const isOurs = compiled.developmentSecrets.some(
+      (secret) => authority === `kubernetes://${secret}` || authority === `kubernetes://${secret}-cacert`,
+    );
+    if (isMesh || isOurs) {
+      const { certificate, privateKey } = await certificates.client();
+      return { cert: certificate, key: privateKey };
+    }
+    const { cert, key } = found.materialFor(undefined, compiled.snapshot.secrets[authority]);
+    return cert === undefined || key === undefined ? undefined : readPair(cert, key);
+  }
+}
+
+/** With a stand-in for each destination that the files place nowhere; none of them is started here. */
+async function compileSources(
+  sources: readonly Source[],
+  flags: BenchFlags,
+  certificates: DevelopmentCertificates,
+): Promise<Compiled> {
+  let port = 0;
+  const stubs = new Stubs(async (name) => ({ name, address: `127.0.0.1:${++port}`, close: async () => {} }));
+  try {
+    return await compile(sources, await compileOptions(flags), {
+      stubs: flags.stubs ? stubs : undefined,
+      certificates,
+      devCerts: flags.devCerts,
+    });
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
+    throw new CommandError(BAD_INPUT, error.message);
+  }
+}
+
+function mappingTo(cluster: string, port: number): readonly string[] {
+  const name = parseClusterName(cluster);
+  if (name === undefined) return [];
+  const subset = name.subset === '' ? '' : `/${name.subset}`;
+  return [`--upstream=${name.hostname}:${name.port}${subset}=127.0.0.1:${port}`];
+}
+
+async function readPair(cert: string, key: string): Promise<ClientPair> {
+  return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
 }
 
 async function timed<T>(rows: Row[], name: string, work: () => Promise<T>): Promise<T> {
@@ -147,22 +179,6 @@ async function timed<T>(rows: Row[], name: string, work: () => Promise<T>): Prom
 
 function once(name: string, unit: Row['unit'], value: number): Row {
   return { name, unit, median: value, min: value, max: value };
-}
-
-/** Nanoseconds per call. */
-function measure(name: string, run: () => unknown): Row {
-  let count = 16;
-  let milliseconds = 0;
-  const round = (): number => {
-    const began = performance.now();
-    for (let i = 0; i < count; i++) run();
-    milliseconds = performance.now() - began;
-    return (milliseconds * 1e6) / count;
-  };
-  // As many as fill a round; that warms up as well.
-  while (round() > 0 && milliseconds < ROUND_TIME) count *= 2;
-  const runs = Array.from({ length: ROUNDS }, round).sort((a, b) => a - b);
-  return { name, unit: 'ns', median: runs[ROUNDS >> 1] ?? 0, min: runs[0] ?? 0, max: runs.at(-1) ?? 0 };
 }
 
 function renderRow({ name, unit, median, min, max }: Row): string {

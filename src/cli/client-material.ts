@@ -2,6 +2,7 @@
 // client needs to trust a server, and a client certificate with its key that a MUTUAL server accepts.
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import type { Secret } from '../xds/index.js';
 import type { ClientMaterial } from './start-table.js';
@@ -10,6 +11,11 @@ interface CertificateFile {
   readonly file: string;
   readonly certificate: X509Certificate;
   readonly key: string | undefined;
+}
+
+/** Where the development CA of this user is kept. */
+export function developmentFolder(): string {
+  return path.join(process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local', 'share'), 'postern');
 }
 
 /** Certificates in the folders of the configuration, in `certs/` below and beside them. */

@@ -84,6 +84,32 @@ export function configPaths(paths: readonly string[], flags: ConfigFlags): reado
   return all;
 }
 
+/** The same paths and flags as a command line, for a process that is to load what this one does. */
+export function configArguments(paths: readonly string[], flags: ConfigFlags): readonly string[] {
+  const each = (flag: string, values: readonly string[]): readonly string[] =>
+    values.map((value) => `${flag}=${value}`);
+  const maybe = (flag: string, value: string | undefined): readonly string[] =>
+    value === undefined ? [] : [`${flag}=${value}`];
+  return [
+    ...each('--filename', configPaths(paths, flags)),
+    `--namespace=${flags.namespace}`,
+    ...each('--upstream', flags.upstream),
+    ...maybe('--upstreams', flags.upstreams),
+    ...(flags.stubs ? [] : ['--no-stubs']),
+    ...(flags.assumeServices === undefined
+      ? []
+      : [flags.assumeServices ? '--assume-services' : '--no-assume-services']),
+    ...(flags.devCerts ? ['--dev-certs'] : []),
+    ...each('--gateway-label', flags.gatewayLabel),
+    `--gateway-namespace=${flags.gatewayNamespace}`,
+    ...maybe('--node-locality', flags.nodeLocality),
+    ...each('--node-metadata', flags.nodeMetadata),
+    ...maybe('--mesh-config', flags.meshConfig),
+    ...maybe('--max-input', flags.maxInput),
+    ...maybe('--workload-certs', flags.workloadCerts),
+  ];
+}
+
 /** Reads the configuration; exits 66 for what is not there. */
 export async function loadSources(paths: readonly string[]): Promise<Source[]> {
   try {

@@ -1,6 +1,5 @@
 // `postern run`: serve, with hot reload, an access log, a ready file and an orderly end.
 import net from 'node:net';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { Logger } from 'pino';
@@ -18,7 +17,7 @@ import { readSources, readStdin } from '../gateway/sources.js';
 import { statsFilter } from '../gateway/stats-filter.js';
 import { type Watch, watchSources } from '../gateway/watch.js';
 import { parseAdmin, parsePorts } from './bind-options.js';
-import { CertificateFiles } from './client-material.js';
+import { CertificateFiles, developmentFolder } from './client-material.js';
 import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
 import {
   BAD_INPUT,
@@ -106,9 +105,7 @@ async function serve(paths: readonly string[], flags: RunFlags): Promise<number>
   // Standard input can be read once only; the rest is read again at each reload.
   let sources = await loadSources(files);
   const fixed = sources.filter((source) => source.file === '-');
-  const certificates = new DevelopmentCertificates(
-    path.join(process.env['XDG_DATA_HOME'] ?? path.join(homedir(), '.local', 'share'), 'postern'),
-  );
+  const certificates = new DevelopmentCertificates(developmentFolder());
 
   const accessLog = new AccessLogSink(flags.accessLog, process.stdout);
   const gateway = await start(sources, options, {
