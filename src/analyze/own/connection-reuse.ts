@@ -2,11 +2,12 @@
 // table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
 // route tables. Spec gateway.md §14.1.
 import type { X509Certificate } from 'node:crypto';
+import { coversHost, sampleHost } from '../../decide/certificate-facts.js';
 import { ConnectionReuse } from '../../diagnostics/catalogue.js';
 import { VirtualHostIndex } from '../../match/virtual-host-index.js';
 import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import { fullName } from '../selector.js';
-import { coversHost, namesOf, parseChain } from './pem-chain.js';
+import { namesOf, parseChain } from './pem-chain.js';
 import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chains.js';
 
 interface Candidate extends TlsChain {
@@ -63,7 +64,7 @@ function checkListener(context: GatewayAnalysisContext, candidates: readonly Can
       table?.ignore_port_in_host_matching === true,
     );
     for (const [other, hosts] of found) {
-      const lost = hosts.filter((host) => index.find(sampleOf(host)) === undefined);
+      const lost = hosts.filter((host) => index.find(sampleHost(host)) === undefined);
       if (lost.length === 0) continue;
       context.report(ConnectionReuse, credentialField(candidate), {
         credential: shownName(candidate.certificates[0] ?? ''),
@@ -83,8 +84,4 @@ function entryOf(byHost: ReadonlyMap<string, Candidate>, name: string): readonly
 function describeServer({ gateway, server }: Candidate): string {
   const port = server.get('port', 'name').text();
   return `server ${port} of Gateway ${fullName(gateway)}`;
-}
-
-function sampleOf(host: string): string {
-  return host.startsWith('*.') ? `postern-any${host.slice(1)}` : host;
 }
