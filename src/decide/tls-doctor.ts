@@ -2,7 +2,7 @@
 // and chain, versions and protocols, who must present a certificate, and which other hosts a browser would send over the
 // same connection. Spec gateway.md §6.4, §7, dataplane.md §2.3.
 import type { X509Certificate } from 'node:crypto';
-import { type CertificateValidationContext, type FilterChain, isBlackhole, type Secret } from '../xds/index.js';
+import type { CertificateValidationContext, FilterChain, Secret, VirtualHost } from '../xds/index.js';
 import { type CandidateCertificate, chooseCertificate, describeCertificate } from './certificate-choice.js';
 import {
   brokenLink,
@@ -16,6 +16,7 @@ import {
   validityOf,
 } from './certificate-facts.js';
 import { demandsCertificate } from './client-certificate.js';
+import { reusedHosts } from './connection-reuse.js';
 import { tableOf } from './nearest.js';
 import type { ListenerIndex, SnapshotIndex } from './snapshot-index.js';
 
@@ -88,7 +89,7 @@ export function examineTls(index: SnapshotIndex, visit: TlsVisit, now: number): 
   }
   remarks.push(protocolRemark(visit));
   remarks.push(...clientRemarks(visit.chain, secrets));
-  if (chosen !== undefined) remarks.push(...reuseRemarks(index, visit, chosen.candidate.names));
+  if (chosen !== undefined) remarks.push(...reuseRemarks(index, visit, chosen.secret.certificateChain));
   return remarks;
 }
 
@@ -207,34 +208,21 @@ function restrictions(rules: CertificateValidationContext): string {
   return parts.length === 0 ? '' : `, ${parts.join(', ')}`;
 }
 
-/**
- * A browser sends requests for another host over this HTTP/2 connection when the certificate covers that host and its
- * name leads to the same address. The chain was chosen by the first host's SNI and stays.
- */
-function reuseRemarks(index: SnapshotIndex, visit: TlsVisit, covered: readonly string[]): readonly TlsRemark[] {
+function reuseRemarks(index: SnapshotIndex, visit: TlsVisit, pem: string): readonly TlsRemark[] {
+  const [certificate] = certificatesIn(pem);
   const alpn = visit.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
   const table = tableOf(index, visit.chain);
-  if (!alpn.includes('h2') || table === undefined) return [];
-  const remarks: TlsRemark[] = [];
-  for (const other of visit.listener.entry.listener?.filter_chains ?? []) {
-    if (other === visit.chain) continue;
-    for (const name of other.filter_chain_match?.server_names ?? []) {
-      const shared = covered.some(
-        (pattern) => pattern === name || (!name.startsWith('*') && dnsNameCovers(pattern, name)),
-      );
-      if (!shared) continue;
-      const host = name.replace(/^\*/, 'any');
-      const found = table.findVirtualHost(host)?.virtualHost;
-      const isServed = found !== undefined && !isBlackhole(found);
-      remarks.push({
-        subject: 'connection reuse',
-        verdict: 'problem',
-        text: isServed
-          ? `this certificate covers ${name} too: a browser may send its requests here, past the TLS settings of chain ${other.label ?? ''}`
-          : `this certificate covers ${name} too: a browser may send its requests here, where they get 404 (NR); chain ${other.label ?? ''} would serve them`,
-        originId: other.originId,
-      });
-    }
-  }
-  return remarks;
+  if (certificate === undefined || !alpn.includes('h2') || table === undefined) return [];
+  const others = (visit.listener.entry.listener?.filter_chains ?? [])
+    .filter((other) => other !== visit.chain)
+    .flatMap((other) => (other.filter_chain_match?.server_names ?? []).map((name) => [name, other] as const));
+  const findVirtualHost = (authority: string): VirtualHost | undefined => table.findVirtualHost(authority)?.virtualHost;
+  return reusedHosts({ certificate, findVirtualHost }, others).map(({ host, other, isServed }) => ({
+    subject: 'connection reuse',
+    verdict: 'problem',
+    text: isServed
+      ? `this certificate covers ${host} too: a browser may send its requests here, past the TLS settings of chain ${other.label ?? ''}`
+      : `this certificate covers ${host} too: a browser may send its requests here, where they get 404 (NR); chain ${other.label ?? ''} would serve them`,
+    originId: other.originId,
+  }));
 }
