@@ -87,6 +87,13 @@ export function commonNameIn(lines: string | undefined): string {
   return /^CN=(.*)$/m.exec(lines ?? '')?.[1] ?? '';
 }
 
+/** What a certificate is called by: the common name if it has one, then its DNS names; each once. */
+export function certificateNames(certificate: X509Certificate): readonly string[] {
+  const common = commonName(certificate);
+  const dnsNames = subjectAltNames(certificate).flatMap(({ type, value }) => (type === 'DNS' ? [value] : []));
+  return [...new Set(common === '' ? dnsNames : [common, ...dnsNames])];
+}
+
 /** True when a certificate's DNS name covers a name: equal, or `*.` for exactly one label; case does not count. */
 export function dnsNameCovers(pattern: string, name: string): boolean {
   const lower = pattern.toLowerCase();

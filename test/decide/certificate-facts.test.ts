@@ -1,9 +1,10 @@
 // What certificates say of themselves and of each other, as tables (spec dataplane.md §2.3, gateway.md §7.4).
 import { X509Certificate } from 'node:crypto';
 import t from 'tap';
-import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
+import { type CertificateRequest, createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
 import {
   brokenLink,
+  certificateNames,
   coversHost,
   dayText,
   isSelfSigned,
@@ -23,7 +24,7 @@ const leaf = await issued({
 });
 
 async function issued(
-  names: { commonName: string; dnsNames?: readonly string[]; ipAddresses?: readonly string[] },
+  names: Omit<CertificateRequest, 'usage'>,
   from: typeof ca | 'itself' = ca,
 ): Promise<X509Certificate> {
   const { certificate } = await issueCertificate(
@@ -55,6 +56,14 @@ t.test('hosts that a certificate covers', (t) => {
   t.equal(sampleHost('*.wild.test'), 'postern-any.wild.test');
   t.equal(sampleHost('shop.test'), 'shop.test');
   t.end();
+});
+
+t.test('what a certificate is called by', async (t) => {
+  t.same(certificateNames(leaf), ['name.test', 'shop.test', '*.wild.test']);
+  t.same(certificateNames(await issued({ commonName: '', dnsNames: ['a.test'] })), ['a.test'], 'no common name');
+  t.same(certificateNames(await issued({ commonName: 'a.test', dnsNames: ['a.test'] })), ['a.test'], 'each once');
+  const uris = ['spiffe://mesh.test/DNS:other.test'];
+  t.same(certificateNames(await issued({ commonName: 'a.test', uris })), ['a.test'], 'nothing of a URI');
 });
 
 t.test('who signed whom', async (t) => {

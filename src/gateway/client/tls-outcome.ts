@@ -1,6 +1,7 @@
 // What a client learns of a TLS handshake: version, protocol, the server's certificate, or the alert that ended it.
 import type { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
+import { certificateNames } from '../../decide/certificate-facts.js';
 
 /** A handshake as the client saw it. Absent fields: it did not get that far. */
 export interface TlsOutcome {
@@ -38,11 +39,7 @@ function describeCertificate(
   certificate: X509Certificate | undefined,
 ): Pick<TlsOutcome, 'certificate' | 'names' | 'pem'> {
   if (certificate === undefined) return {};
-  const commonName = /(?:^|\n)CN=([^\n]+)/.exec(certificate.subject ?? '')?.[1];
-  const dnsNames = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)].map(
-    (match) => match[1] as string,
-  );
-  const names = [...new Set(commonName === undefined ? dnsNames : [commonName, ...dnsNames])];
+  const names = certificateNames(certificate);
   return {
     ...(names[0] === undefined ? {} : { certificate: names[0] }),
     names,
