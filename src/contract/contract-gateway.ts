@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { issueCertificate } from '../certs/development-ca.js';
+import { isKeyPair } from '../certs/key-pair.js';
 import type { Source } from '../config/load.js';
 import type { Environment } from '../dataplane/environment.js';
 import { decide } from '../decide/decide.js';
@@ -12,7 +13,6 @@ import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index
 import { ContractClientAuthority, ContractFile } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
 import type { ClientCertificate } from '../gateway/client/client-connection.js';
-import { isKeyPair } from '../gateway/client/tls-outcome.js';
 import { type CompileOptions, type Configuration, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
@@ -307,7 +307,7 @@ async function makeClient(
   if (spec.kind === 'files') {
     const cert = await readText(contract, `clients.${spec.name}.cert`, spec.cert, spec);
     const key = await readText(contract, `clients.${spec.name}.key`, spec.key, spec);
-    if (isKeyPair(cert, key)) return { cert, key };
+    if (isKeyPair({ certificate: cert, privateKey: key })) return { cert, key };
     const parameters = { what: `clients.${spec.name}`, reason: 'the files hold no PEM certificate and private key' };
     return createDiagnostic(ContractFile, spec.origin, parameters);
   }

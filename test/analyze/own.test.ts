@@ -1,7 +1,8 @@
 // Our own analyzers, through one door: YAML in, codes with their places out.
 import t from 'tap';
 import { analyzeGateway } from '../../src/analyze/analyze.js';
-import { createDevelopmentCa, issueCertificate, type KeyPair } from '../../src/certs/development-ca.js';
+import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
+import type { KeyPair } from '../../src/certs/key-pair.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { AnalysisSession } from '../../src/gateway/analysis.js';

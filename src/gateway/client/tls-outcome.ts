@@ -47,11 +47,6 @@ function describeCertificate(
   };
 }
 
-/** True when one PEM text holds a certificate and the other its private key. */
-export function isKeyPair(certificate: string, privateKey: string): boolean {
-  return certificate.includes('-----BEGIN CERTIFICATE-----') && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(privateKey);
-}
-
 /** What an error of a TLS socket says; `undefined` for errors that are not TLS's. */
 export function describeTlsError(error: NodeJS.ErrnoException): Pick<TlsOutcome, 'alert' | 'error'> | undefined {
   const reason = opensslReason(error);
