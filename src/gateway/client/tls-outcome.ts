@@ -56,15 +56,18 @@ export function describeTlsError(error: NodeJS.ErrnoException): Pick<TlsOutcome,
 }
 
 /** `WRONG_VERSION_NUMBER` of an error of OpenSSL; `undefined` for others. */
-function opensslReason(error: NodeJS.ErrnoException): string | undefined {
+export function opensslReason(error: NodeJS.ErrnoException): string | undefined {
   if (error.code?.startsWith('ERR_SSL_')) return error.code.slice('ERR_SSL_'.length);
   const text = /error:[0-9A-Fa-f]+:SSL routines:[^:]*:([^:]+):/.exec(error.message)?.[1];
   return text?.toUpperCase().replaceAll(' ', '_');
 }
 
-// OpenSSL says of a received alert: SSLV3_ALERT_HANDSHAKE_FAILURE, TLSV1_ALERT_UNKNOWN_CA, TLSV13_ALERT_…, in newer
-// releases SSL/TLS_ALERT_…; a few have no ALERT in their name.
-function alertName(reason: string): string | undefined {
+/**
+ * 'handshake_failure': the alert that such a reason stands for; `undefined` when no alert was received. OpenSSL says
+ * SSLV3_ALERT_HANDSHAKE_FAILURE, TLSV1_ALERT_UNKNOWN_CA, TLSV13_ALERT_…, in newer releases SSL/TLS_ALERT_…; a few have no
+ * ALERT in their name.
+ */
+export function alertName(reason: string): string | undefined {
   const name = /^(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(.+)$/.exec(reason)?.[1];
   if (name !== undefined) return name.toLowerCase();
   const bare =
