@@ -18,7 +18,7 @@ import { DevelopmentCertificates } from '../gateway/development-certificates.js'
 import { Observation } from '../gateway/observation.js';
 import { type RunningGateway, runGateway } from '../gateway/run.js';
 import { readSources, SourceError } from '../gateway/sources.js';
-import { Stubs } from '../gateway/stubs.js';
+import { placeholderAddresses, silentStubs } from '../gateway/stubs.js';
 import { parseUpstreamEntry, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
 import { type RespondingStub, startRespondingStub } from '../stub/responding-stub.js';
@@ -83,14 +83,12 @@ async function openDecide(
   devCerts: boolean,
   changes: GatewayChanges,
 ): Promise<ContractGateway> {
-  // Addresses that nothing is dialled at: no socket is opened in this mode.
-  let port = 0;
-  const place = (): string => `127.0.0.1:${++port}`;
+  // No socket is opened in this mode.
+  const place = placeholderAddresses();
   const upstreams = new Map(contract.upstreams.map((upstream) => [place(), upstream]));
-  const stubs = new Stubs(async (name): Promise<EchoStub> => ({ name, address: place(), close: async () => {} }));
   const options = { ...base, upstreams: [...mappingsOf(upstreams), ...(base.upstreams ?? [])] };
   const compiled = await compile(sources, options, {
-    stubs: changes.stubs === false ? undefined : stubs,
+    stubs: changes.stubs === false ? undefined : silentStubs(place),
     certificates,
     devCerts,
   });
