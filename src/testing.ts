@@ -3,8 +3,8 @@ export {
   type CertificateRequest,
   createDevelopmentCa,
   issueCertificate,
-  type KeyPair,
 } from './certs/development-ca.js';
+export type { KeyPair } from './certs/key-pair.js';
 export { ContractError } from './contract/contract-error.js';
 export {
   type GeneratedClient,

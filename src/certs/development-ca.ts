@@ -1,12 +1,7 @@
 // A development CA and the certificates it signs, made with the package selfsigned. Everything is ECDSA P-256 (fast
 // handshakes, and the CA key is imported with the leaf's key type, so one type per chain), SHA-256, valid from a day
 // ago so that a clock that lags does not refuse it.
-
-/** PEM texts. */
-export interface KeyPair {
-  readonly certificate: string;
-  readonly privateKey: string;
-}
+import type { KeyPair } from './key-pair.js';
 
 /** What a certificate is for. */
 export interface CertificateRequest {

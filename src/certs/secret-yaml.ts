@@ -1,5 +1,5 @@
 // Secrets as YAML, ready for `kubectl apply` or for postern's own files.
-import type { KeyPair } from './development-ca.js';
+import type { KeyPair } from './key-pair.js';
 
 /** A `kubernetes.io/tls` Secret with this pair. */
 export function renderTlsSecret(namespace: string, name: string, pair: KeyPair): string {

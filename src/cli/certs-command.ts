@@ -2,7 +2,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Command } from 'commander';
-import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/development-ca.js';
+import { createDevelopmentCa, issueCertificate } from '../certs/development-ca.js';
+import type { KeyPair } from '../certs/key-pair.js';
 import { renderCaSecret, renderTlsSecret } from '../certs/secret-yaml.js';
 import { loadConfig } from '../config/load.js';
 import { hasErrors } from '../diagnostics/diagnostic.js';

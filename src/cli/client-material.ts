@@ -4,6 +4,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { commonName, subjectAltNames } from '../decide/certificate-facts.js';
 import type { Secret } from '../xds/index.js';
 import type { ClientMaterial } from './start-table.js';
 
@@ -117,10 +118,9 @@ function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): b
 }
 
 // As curl checks them: the subject's common name counts where there is no alternative name.
-function dnsNames({ subjectAltName, subject }: X509Certificate): string[] {
-  if (subjectAltName === undefined) {
-    const name = /^CN=(.*)$/m.exec(subject)?.[1];
-    return name === undefined ? [] : [name];
-  }
-  return [...subjectAltName.matchAll(/(?:^|, )DNS:([^,"]+)/g)].map((match) => match[1] as string);
+function dnsNames(certificate: X509Certificate): readonly string[] {
+  const names = subjectAltNames(certificate);
+  if (names.length > 0) return names.filter(({ type }) => type === 'DNS').map(({ value }) => value);
+  const name = commonName(certificate);
+  return name === '' ? [] : [name];
 }

@@ -7,6 +7,7 @@ import { renderDiagnostics } from '../diagnostics/render.js';
 import { type Compiled, type CompileOptions, ConfigError, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { readSources, SourceError } from '../gateway/sources.js';
+import type { Stubs } from '../gateway/stubs.js';
 import { parseUpstreamFile, parseUpstreamMapping, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import type { WorkloadCertificates } from '../registry/push-context.js';
 import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
@@ -144,11 +145,14 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
   };
 }
 
-/** Loads and translates for a command that serves nothing; errors are printed, and the command exits 65. */
-export async function compileSources(sources: readonly Source[], flags: ConfigFlags): Promise<Compiled> {
+/**
+ * Loads and translates for a command that serves nothing; errors are printed, and the command exits 65. `stubs`: those that
+ * stand in for services without endpoints; default: none do.
+ */
+export async function compileSources(sources: readonly Source[], flags: ConfigFlags, stubs?: Stubs): Promise<Compiled> {
   try {
     return await compile(sources, await compileOptions(flags), {
-      stubs: undefined,
+      stubs,
       certificates: new DevelopmentCertificates(undefined),
       devCerts: flags.devCerts,
     });

@@ -6,11 +6,8 @@ import { Command } from 'commander';
 import { decodeContract } from '../contract/decode-contract.js';
 import { isFailed, runContract } from '../contract/run-contract.js';
 import { findUnemulated } from '../contract/unemulated.js';
-import { renderDiagnostics } from '../diagnostics/render.js';
-import { type Compiled, ConfigError, compile } from '../gateway/compile.js';
-import { DevelopmentCertificates } from '../gateway/development-certificates.js';
-import { Stubs } from '../gateway/stubs.js';
-import { addConfigOptions, type ConfigFlags, compileOptions, configPaths, loadSources } from './config-options.js';
+import { silentStubs } from '../gateway/stubs.js';
+import { addConfigOptions, type ConfigFlags, compileSources, configPaths, loadSources } from './config-options.js';
 import { BAD_INPUT, CommandError, NOT_FOUND, OK, USAGE } from './exit-codes.js';
 import { type FirstTest, firstTests, quote, renderFirstContract } from './first-contract.js';
 
@@ -58,7 +55,7 @@ async function writeContract(
   flags: InitFlags,
 ): Promise<{ readonly text: string; readonly kept: number; readonly dropped: number }> {
   const sources = await loadSources(files);
-  const compiled = await compileConfig(sources, flags);
+  const compiled = await compileSources(sources, flags, silentStubs());
   const namespace = flags.namespace;
   const origin = { file: '', line: 1, column: 1 };
   const { exceptions } = findUnemulated(sources, compiled, [], origin, namespace);
@@ -76,22 +73,6 @@ async function writeContract(
   const passing = await whatPasses(tests, render, path.join(folder, 'first.contract.yaml'));
   if (passing.length === 0) throw new CommandError(BAD_INPUT, 'no test that could be written passes');
   return { text: render(passing), kept: passing.length, dropped: tests.length - passing.length };
-}
-
-async function compileConfig(sources: Awaited<ReturnType<typeof loadSources>>, flags: InitFlags): Promise<Compiled> {
-  let port = 0;
-  const stubs = new Stubs(async (name) => ({ name, address: `127.0.0.1:${++port}`, close: async () => {} }));
-  try {
-    return await compile(sources, await compileOptions(flags), {
-      stubs,
-      certificates: new DevelopmentCertificates(undefined),
-      devCerts: flags.devCerts,
-    });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
-    throw new CommandError(BAD_INPUT, error.message);
-  }
 }
 
 /** What the flags say of the gateway's workload, as a contract has it. */

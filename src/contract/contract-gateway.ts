@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { issueCertificate } from '../certs/development-ca.js';
+import { isKeyPair } from '../certs/key-pair.js';
 import type { Source } from '../config/load.js';
 import type { Environment } from '../dataplane/environment.js';
 import { decide } from '../decide/decide.js';
@@ -12,13 +13,12 @@ import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index
 import { ContractClientAuthority, ContractFile } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
 import type { ClientCertificate } from '../gateway/client/client-connection.js';
-import { isKeyPair } from '../gateway/client/tls-outcome.js';
 import { type CompileOptions, type Configuration, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
 import { type RunningGateway, runGateway } from '../gateway/run.js';
 import { readSources, SourceError } from '../gateway/sources.js';
-import { Stubs } from '../gateway/stubs.js';
+import { placeholderAddresses, silentStubs } from '../gateway/stubs.js';
 import { parseUpstreamEntry, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
 import { type RespondingStub, startRespondingStub } from '../stub/responding-stub.js';
@@ -83,14 +83,12 @@ async function openDecide(
   devCerts: boolean,
   changes: GatewayChanges,
 ): Promise<ContractGateway> {
-  // Addresses that nothing is dialled at: no socket is opened in this mode.
-  let port = 0;
-  const place = (): string => `127.0.0.1:${++port}`;
+  // No socket is opened in this mode.
+  const place = placeholderAddresses();
   const upstreams = new Map(contract.upstreams.map((upstream) => [place(), upstream]));
-  const stubs = new Stubs(async (name): Promise<EchoStub> => ({ name, address: place(), close: async () => {} }));
   const options = { ...base, upstreams: [...mappingsOf(upstreams), ...(base.upstreams ?? [])] };
   const compiled = await compile(sources, options, {
-    stubs: changes.stubs === false ? undefined : stubs,
+    stubs: changes.stubs === false ? undefined : silentStubs(place),
     certificates,
     devCerts,
   });
@@ -307,7 +305,7 @@ async function makeClient(
   if (spec.kind === 'files') {
     const cert = await readText(contract, `clients.${spec.name}.cert`, spec.cert, spec);
     const key = await readText(contract, `clients.${spec.name}.key`, spec.key, spec);
-    if (isKeyPair(cert, key)) return { cert, key };
+    if (isKeyPair({ certificate: cert, privateKey: key })) return { cert, key };
     const parameters = { what: `clients.${spec.name}`, reason: 'the files hold no PEM certificate and private key' };
     return createDiagnostic(ContractFile, spec.origin, parameters);
   }

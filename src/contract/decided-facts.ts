@@ -1,6 +1,7 @@
 // What can be known of a request without a socket: the decision, the chain's certificate, and what would be sent to the
 // upstream. Whatever only a live connection or upstream settles is `unknown`, with the reason.
 import { X509Certificate } from 'node:crypto';
+import { certificateNames } from '../decide/certificate-facts.js';
 import type { Call, Decision } from '../decide/decision.js';
 import type { CommonTlsContext, FilterChain, Snapshot } from '../xds/index.js';
 import { ABSENT, type Fact, type Facts, factOf, unknown } from './facts.js';
@@ -178,12 +179,7 @@ function certificateFact(context: CommonTlsContext, secrets: Snapshot['secrets']
 
 function namesOf(pem: string): Fact {
   try {
-    const certificate = new X509Certificate(pem);
-    const commonName = /(?:^|\n)CN=([^\n]+)/.exec(certificate.subject ?? '')?.[1];
-    const dnsNames = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)].map(
-      (match) => match[1] as string,
-    );
-    const [value, ...also] = commonName === undefined ? dnsNames : [commonName, ...dnsNames];
+    const [value, ...also] = certificateNames(new X509Certificate(pem));
     return value === undefined ? ABSENT : { kind: 'value', value, also };
   } catch {
     return ABSENT;

@@ -1,18 +1,21 @@
 // Which files are contracts: those that are named, and `*.contract.yaml` below folders.
-import { readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
+import { stat } from 'node:fs/promises';
 import { ContractFile } from '../diagnostics/catalogue.js';
 import { createDiagnostic } from '../diagnostics/diagnostic.js';
+import { listFolder } from '../gateway/sources.js';
 import { ContractError } from './contract-error.js';
 
 const CONTRACT = /\.contract\.ya?ml$/;
 
-/** Files as they are named, folders walked in name order. Throws a ContractError for what is not there. */
+// A link that leads nowhere is a contract that cannot be read, and whoever reads it says so.
+const isContract = (name: string): boolean => CONTRACT.test(name);
+
+/** Files as they are named, folders walked in name order, links followed. Throws a ContractError for what is not there. */
 export async function findContracts(paths: readonly string[]): Promise<readonly string[]> {
   const files: string[] = [];
   for (const location of paths) {
     try {
-      if ((await stat(location)).isDirectory()) files.push(...(await walk(location)));
+      if ((await stat(location)).isDirectory()) files.push(...(await listFolder(location, isContract)));
       else files.push(location);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -21,17 +24,4 @@ export async function findContracts(paths: readonly string[]): Promise<readonly 
     }
   }
   return [...new Set(files)];
-}
-
-async function walk(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  const entries = await readdir(folder, { withFileTypes: true });
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const entry of entries) {
-    if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
-    const location = path.join(folder, entry.name);
-    if (entry.isDirectory()) files.push(...(await walk(location)));
-    else if (CONTRACT.test(entry.name)) files.push(location);
-  }
-  return files;
 }

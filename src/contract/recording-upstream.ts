@@ -1,5 +1,6 @@
 // Upstreams and clients for tests that use the library directly.
-import { issueCertificate, type KeyPair } from '../certs/development-ca.js';
+import { issueCertificate } from '../certs/development-ca.js';
+import type { KeyPair } from '../certs/key-pair.js';
 import { checkOptionNames, OptionError } from '../gateway/option-error.js';
 import type { ClientCertificate, ClientSubject, GatewayHandle, ObservableUpstream } from '../gateway.js';
 import type { Received } from '../stub/received.js';

@@ -2,17 +2,21 @@
 // and chain, versions and protocols, who must present a certificate, and which other hosts a browser would send over the
 // same connection. Spec gateway.md §6.4, §7, dataplane.md §2.3.
 import type { X509Certificate } from 'node:crypto';
-import {
-  type CertificateValidationContext,
-  type FilterChain,
-  isBlackhole,
-  isIpv4,
-  isIpv6,
-  type Secret,
-} from '../xds/index.js';
+import type { CertificateValidationContext, FilterChain, Secret, VirtualHost } from '../xds/index.js';
 import { type CandidateCertificate, chooseCertificate, describeCertificate } from './certificate-choice.js';
-import { certificatesIn, commonName, dnsNameCovers, subjectAltNames } from './certificate-facts.js';
+import {
+  brokenLink,
+  certificatesIn,
+  commonName,
+  commonNameIn,
+  coversHost,
+  dayText,
+  dnsNameCovers,
+  isSelfSigned,
+  validityOf,
+} from './certificate-facts.js';
 import { demandsCertificate } from './client-certificate.js';
+import { reusedHosts } from './connection-reuse.js';
 import { tableOf } from './nearest.js';
 import type { ListenerIndex, SnapshotIndex } from './snapshot-index.js';
 
@@ -81,11 +85,11 @@ export function examineTls(index: SnapshotIndex, visit: TlsVisit, now: number): 
       )}`,
       originId: chosen.secret.originId,
     });
-    remarks.push(...examineCertificate(chosen.secret.certificateChain, chosen.candidate, visit.host, now));
+    remarks.push(...examineCertificate(chosen.secret.certificateChain, visit.host, now));
   }
   remarks.push(protocolRemark(visit));
   remarks.push(...clientRemarks(visit.chain, secrets));
-  if (chosen !== undefined) remarks.push(...reuseRemarks(index, visit, chosen.candidate.names));
+  if (chosen !== undefined) remarks.push(...reuseRemarks(index, visit, chosen.secret.certificateChain));
   return remarks;
 }
 
@@ -105,27 +109,21 @@ function preference(all: readonly CandidateCertificate[], chosen: CandidateCerti
   return chosen.kind === 'ecdsa' && all.some(({ kind }) => kind === 'rsa') ? ', and ECDSA goes before RSA' : '';
 }
 
-function examineCertificate(
-  pem: string,
-  candidate: CandidateCertificate,
-  host: string,
-  now: number,
-): readonly TlsRemark[] {
+function examineCertificate(pem: string, host: string, now: number): readonly TlsRemark[] {
   const chain = certificatesIn(pem);
   const [leaf] = chain;
   if (leaf === undefined) return [];
   const remarks: TlsRemark[] = [];
   if (host !== '') {
-    const covers = coversHost(leaf, candidate, host);
+    const covers = coversHost(leaf, host);
     remarks.push({
       subject: 'coverage',
       verdict: covers ? 'fine' : 'problem',
       text: covers ? `it covers ${host}` : `it does not cover ${host}: clients that verify refuse it`,
     });
   }
-  const from = Date.parse(leaf.validFrom);
-  const to = Date.parse(leaf.validTo);
-  const dates = `${day(from)} to ${day(to)}`;
+  const { from, to } = validityOf(leaf);
+  const dates = `${dayText(from)} to ${dayText(to)}`;
   if (now < from || now > to)
     remarks.push({ subject: 'dates', verdict: 'problem', text: `${now > to ? 'expired' : 'not valid yet'}: ${dates}` });
   else remarks.push({ subject: 'dates', verdict: to - now < SOON ? 'note' : 'fine', text: `valid from ${dates}` });
@@ -133,33 +131,13 @@ function examineCertificate(
   return remarks;
 }
 
-function coversHost(leaf: X509Certificate, candidate: CandidateCertificate, host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '');
-  if (isIpv4(bare) || isIpv6(bare)) return leaf.checkIP(bare) !== undefined;
-  // Browsers have long stopped to look at the common name where there are alternative names, and without any refuse it.
-  return subjectAltNames(leaf).length > 0 && candidate.names.some((name) => dnsNameCovers(name, host));
-}
-
 function chainRemark(chain: readonly X509Certificate[]): TlsRemark {
-  for (const [position, certificate] of chain.entries()) {
-    const issuer = chain[position + 1];
-    if (isSelfIssued(certificate)) {
-      const whole =
-        position === 0
-          ? 'self-signed: clients must trust it itself'
-          : `complete up to its root (${chain.length} certificates)`;
-      return { subject: 'chain', verdict: position === 0 ? 'note' : 'fine', text: whole };
-    }
-    if (issuer === undefined) break;
-    if (!certificate.checkIssued(issuer))
-      return {
-        subject: 'chain',
-        verdict: 'problem',
-        text: `certificate ${position + 2} of the Secret (${commonName(issuer)}) did not sign the one before it (${commonName(certificate)})`,
-      };
-  }
-  const last = chain.at(-1);
-  const issuer = /^CN=(.*)$/m.exec(last?.issuer ?? '')?.[1] ?? 'its issuer';
+  const root = chain.findIndex(isSelfSigned);
+  const broken = brokenLink(chain);
+  // What stands behind a root is nothing that a client needs.
+  if (root !== -1 && (broken === undefined || root <= broken)) return rootRemark(root, chain.length);
+  if (broken !== undefined) return brokenRemark(chain, broken);
+  const issuer = commonNameIn(chain.at(-1)?.issuer) || 'its issuer';
   return {
     subject: 'chain',
     verdict: chain.length === 1 ? 'note' : 'fine',
@@ -167,8 +145,19 @@ function chainRemark(chain: readonly X509Certificate[]): TlsRemark {
   };
 }
 
-function isSelfIssued(certificate: X509Certificate): boolean {
-  return certificate.subject === certificate.issuer && certificate.checkIssued(certificate);
+function rootRemark(position: number, length: number): TlsRemark {
+  return position === 0
+    ? { subject: 'chain', verdict: 'note', text: 'self-signed: clients must trust it itself' }
+    : { subject: 'chain', verdict: 'fine', text: `complete up to its root (${length} certificates)` };
+}
+
+function brokenRemark(chain: readonly X509Certificate[], position: number): TlsRemark {
+  const [certificate, issuer] = chain.slice(position).map(commonName);
+  return {
+    subject: 'chain',
+    verdict: 'problem',
+    text: `certificate ${position + 2} of the Secret (${issuer}) did not sign the one before it (${certificate})`,
+  };
 }
 
 function protocolRemark({ chain, applicationProtocols }: TlsVisit): TlsRemark {
@@ -219,38 +208,21 @@ function restrictions(rules: CertificateValidationContext): string {
   return parts.length === 0 ? '' : `, ${parts.join(', ')}`;
 }
 
-/**
- * A browser sends requests for another host over this HTTP/2 connection when the certificate covers that host and its
- * name leads to the same address. The chain was chosen by the first host's SNI and stays.
- */
-function reuseRemarks(index: SnapshotIndex, visit: TlsVisit, covered: readonly string[]): readonly TlsRemark[] {
+function reuseRemarks(index: SnapshotIndex, visit: TlsVisit, pem: string): readonly TlsRemark[] {
+  const [certificate] = certificatesIn(pem);
   const alpn = visit.chain.transport_socket?.typed_config.common_tls_context.alpn_protocols ?? [];
   const table = tableOf(index, visit.chain);
-  if (!alpn.includes('h2') || table === undefined) return [];
-  const remarks: TlsRemark[] = [];
-  for (const other of visit.listener.entry.listener?.filter_chains ?? []) {
-    if (other === visit.chain) continue;
-    for (const name of other.filter_chain_match?.server_names ?? []) {
-      const shared = covered.some(
-        (pattern) => pattern === name || (!name.startsWith('*') && dnsNameCovers(pattern, name)),
-      );
-      if (!shared) continue;
-      const host = name.replace(/^\*/, 'any');
-      const found = table.findVirtualHost(host)?.virtualHost;
-      const isServed = found !== undefined && !isBlackhole(found);
-      remarks.push({
-        subject: 'connection reuse',
-        verdict: 'problem',
-        text: isServed
-          ? `this certificate covers ${name} too: a browser may send its requests here, past the TLS settings of chain ${other.label ?? ''}`
-          : `this certificate covers ${name} too: a browser may send its requests here, where they get 404 (NR); chain ${other.label ?? ''} would serve them`,
-        originId: other.originId,
-      });
-    }
-  }
-  return remarks;
-}
-
-function day(time: number): string {
-  return Number.isNaN(time) ? 'unknown' : new Date(time).toISOString().slice(0, 10);
+  if (certificate === undefined || !alpn.includes('h2') || table === undefined) return [];
+  const others = (visit.listener.entry.listener?.filter_chains ?? [])
+    .filter((other) => other !== visit.chain)
+    .flatMap((other) => (other.filter_chain_match?.server_names ?? []).map((name) => [name, other] as const));
+  const findVirtualHost = (authority: string): VirtualHost | undefined => table.findVirtualHost(authority)?.virtualHost;
+  return reusedHosts({ certificate, findVirtualHost }, others).map(({ host, other, isServed }) => ({
+    subject: 'connection reuse',
+    verdict: 'problem',
+    text: isServed
+      ? `this certificate covers ${host} too: a browser may send its requests here, past the TLS settings of chain ${other.label ?? ''}`
+      : `this certificate covers ${host} too: a browser may send its requests here, where they get 404 (NR); chain ${other.label ?? ''} would serve them`,
+    originId: other.originId,
+  }));
 }

@@ -3,7 +3,8 @@
 import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/development-ca.js';
+import { createDevelopmentCa, issueCertificate } from '../certs/development-ca.js';
+import type { KeyPair } from '../certs/key-pair.js';
 import type { Resource } from '../config/model/resource.js';
 import type { Store } from '../config/store.js';
 import type { GatewayProxy, WorkloadCertificates } from '../registry/push-context.js';

@@ -1,5 +1,5 @@
 // Reads configuration from files, folders and standard input. The only place that opens the user's YAML.
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Source } from '../config/load.js';
 
@@ -16,6 +16,9 @@ export class SourceError extends Error {
 }
 
 const YAML_FILE = /\.(ya?ml|json)$/i;
+
+// While a mounted ConfigMap is exchanged its links lead nowhere for a moment.
+const isSource = (name: string, isThere: boolean): boolean => isThere && YAML_FILE.test(name);
 
 /**
  * The texts behind these paths: a file as it is, a folder walked recursively for .yaml, .yml and .json in name order,
@@ -34,7 +37,7 @@ export async function readSources(
     }
     try {
       if ((await stat(location)).isDirectory()) {
-        for (const file of await listFolder(location)) await add(file, false);
+        for (const file of await listFolder(location, isSource)) await add(file, false);
       } else {
         await add(location, true);
       }
@@ -62,15 +65,32 @@ export async function listSources(paths: readonly string[]): Promise<string[]> {
   for (const location of paths) {
     if (location === '-') continue;
     const facts = await stat(location).catch(() => undefined);
-    if (facts?.isDirectory() === true) files.push(...(await listFolder(location).catch(() => [])));
+    if (facts?.isDirectory() === true) files.push(...(await listFolder(location, isSource).catch(() => [])));
     else if (facts !== undefined) files.push(location);
   }
   return files;
 }
 
-// Kubernetes mounts a ConfigMap as symlinks into a hidden `..data` folder: the links are read, the hidden folders are
-// not, otherwise every object would be loaded twice.
-async function listFolder(folder: string): Promise<string[]> {
+/**
+ * The files of a folder and of those below that fit, in name order. `fits` gets a file's name, and false where it is a link
+ * that leads nowhere. Hidden folders and `node_modules` are left out. Throws Node's error for a folder that cannot be read.
+ *
+ * Kubernetes mounts a ConfigMap as symlinks into a hidden `..data` folder: the links are read, the hidden folders are not,
+ * otherwise every object would be loaded twice.
+ */
+export async function listFolder(
+  folder: string,
+  fits: (name: string, isThere: boolean) => boolean,
+): Promise<readonly string[]> {
+  return walk(folder, fits, [await realpath(folder)]);
+}
+
+/** `above`: the real paths of the folders that the walk is in, this one last; a link back to one of them is not followed. */
+async function walk(
+  folder: string,
+  fits: (name: string, isThere: boolean) => boolean,
+  above: readonly string[],
+): Promise<string[]> {
   const files: string[] = [];
   const entries = await readdir(folder, { withFileTypes: true });
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -78,9 +98,10 @@ async function listFolder(folder: string): Promise<string[]> {
     if (entry.name.startsWith('.') || entry.name === 'node_modules') continue;
     const location = path.join(folder, entry.name);
     const kind = entry.isSymbolicLink() ? await stat(location).catch(() => undefined) : entry;
-    if (kind === undefined) continue;
-    if (kind.isDirectory()) files.push(...(await listFolder(location)));
-    else if (YAML_FILE.test(entry.name)) files.push(location);
+    if (kind?.isDirectory() === true) {
+      const real = await realpath(location);
+      if (!above.includes(real)) files.push(...(await walk(location, fits, [...above, real])));
+    } else if (fits(entry.name, kind !== undefined)) files.push(location);
   }
   return files;
 }

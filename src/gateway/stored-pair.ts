@@ -1,7 +1,7 @@
 // A certificate and its key as two files of a folder.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { KeyPair } from '../certs/development-ca.js';
+import type { KeyPair } from '../certs/key-pair.js';
 
 /**
  * `undefined` when one of `NAME.crt` and `NAME.key` is not there. Throws Node's error for a file that is there and cannot

@@ -60,6 +60,17 @@ export class Stubs {
   }
 }
 
+/** Gives an address of loopback at each call, a new one each time: for what is configured and never dialled. */
+export function placeholderAddresses(): () => string {
+  let port = 0;
+  return () => `127.0.0.1:${++port}`;
+}
+
+/** Stubs that listen nowhere, for decisions without a socket. `place`: gives each its address. */
+export function silentStubs(place: () => string = placeholderAddresses()): Stubs {
+  return new Stubs(async (name) => ({ name, address: place(), close: async () => {} }));
+}
+
 /** Names of the clusters that a stub has to stand in for: those that have no local address. */
 export function findStubbed(snapshot: Snapshot, context: PushContext): readonly string[] {
   return snapshot.clusters.filter((cluster) => needsStub(cluster, snapshot, context)).map(({ name }) => name);

@@ -3,7 +3,8 @@
 // what it received, so that any configuration can be tried with nothing else running.
 import type net from 'node:net';
 import tls from 'node:tls';
-import { createDevelopmentCa, issueCertificate, type KeyPair } from '../certs/development-ca.js';
+import { createDevelopmentCa, issueCertificate } from '../certs/development-ca.js';
+import type { KeyPair } from '../certs/key-pair.js';
 import type { HttpRequest, Received, ReceivedTls, Reply, RequestHandler } from './received.js';
 import { describeTls, httpConnections, listenForConnections } from './socket-server.js';
 

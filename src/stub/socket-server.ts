@@ -2,7 +2,7 @@
 // first bytes.
 import net from 'node:net';
 import tls from 'node:tls';
-import type { KeyPair } from '../certs/development-ca.js';
+import type { KeyPair } from '../certs/key-pair.js';
 import { serveHttp1 } from './http1-server.js';
 import { createHttp2Server } from './http2-server.js';
 import { offeredProtocols } from './offered-protocols.js';

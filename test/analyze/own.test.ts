@@ -1,7 +1,8 @@
 // Our own analyzers, through one door: YAML in, codes with their places out.
 import t from 'tap';
 import { analyzeGateway } from '../../src/analyze/analyze.js';
-import { createDevelopmentCa, issueCertificate, type KeyPair } from '../../src/certs/development-ca.js';
+import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
+import type { KeyPair } from '../../src/certs/key-pair.js';
 import { loadConfig } from '../../src/config/load.js';
 import type { Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { AnalysisSession } from '../../src/gateway/analysis.js';
@@ -100,6 +101,7 @@ check(
     tlsSecret(await issueCertificate(undefined, { commonName: 'shop.test', dnsNames: ['shop.test'], usage: 'server' })),
   ['PST1306 9'],
 );
+// Without a VirtualService neither server serves shop.test, which both certificates cover.
 check('a chain in the right order, and one that is not', async () => {
   const pair = await issue(['shop.test']);
   const other = await createDevelopmentCa('another CA');
@@ -112,7 +114,7 @@ check('a chain in the right order, and one that is not', async () => {
     tlsSecret(chain((await ca).certificate), {}, 'good') +
     tlsSecret(chain(other.certificate), {}, 'bad')
   );
-}, ['PST1307 12', 'PST1301 12']);
+}, ['PST1307 12', 'PST1301 12', 'PST1314 12']);
 check('MUTUAL without a CA', async () => MUTUAL + tlsSecret(await issue(['shop.test'])), ['PST1305 9'], {
   PST1305: 'mode MUTUAL',
 });
@@ -145,6 +147,21 @@ check(
   },
   ['PST1314 9', 'PST1314 19'],
   { PST1314: 'covers b.shop.test of server b of Gateway default/two' },
+);
+check(
+  'the table of a server without a VirtualService serves no host of another, either',
+  async () => {
+    const pair = await issue(['*.shop.test']);
+    return (
+      gateway(server('a', 'a.shop.test', 'mode: SIMPLE, credentialName: cert-a'), 'one') +
+      gateway(server('b', 'b.shop.test', 'mode: SIMPLE, credentialName: cert-b'), 'two') +
+      virtualService('b', 'b.shop.test', `  -${REPLY.slice(3)}`, '[two]') +
+      tlsSecret(pair, {}, 'cert-a') +
+      tlsSecret(await issue(['b.shop.test']), {}, 'cert-b')
+    );
+  },
+  ['PST1314 9'],
+  { PST1314: 'cert-a covers b.shop.test of server b of Gateway default/two' },
 );
 check(
   'a certificate for each server',

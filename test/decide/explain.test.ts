@@ -15,12 +15,19 @@ const other = await createDevelopmentCa('other CA', NOW);
 const issue = (names: readonly string[], from = ca) =>
   issueCertificate(from, { commonName: names[0] ?? '', dnsNames: names, usage: 'both' }, NOW);
 const shared = await issue(['shop.test', 'admin.test', '*.wild.test']);
+// Names itself in its common name only, and its key may not sign certificates.
+const self = await issueCertificate(
+  undefined,
+  { commonName: 'self.test', ipAddresses: ['192.0.2.1'], usage: 'server' },
+  NOW,
+);
 const client = await issue(['client.test']);
 const rogue = await issue(['client.test'], other);
 
 const YAML = [
   renderTlsSecret('istio-system', 'shared', shared),
   renderCaSecret('istio-system', 'shared-cacert', ca.certificate),
+  renderTlsSecret('istio-system', 'self', self),
   `
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -31,6 +38,7 @@ spec:
   - { port: { number: 443, name: shop, protocol: HTTPS }, hosts: [shop.test], tls: { mode: SIMPLE, credentialName: shared } }
   - { port: { number: 443, name: admin, protocol: HTTPS }, hosts: [admin.test], tls: { mode: MUTUAL, credentialName: shared } }
   - { port: { number: 443, name: wild, protocol: HTTPS }, hosts: ["*.wild.test"], tls: { mode: SIMPLE, credentialName: shared } }
+  - { port: { number: 443, name: self, protocol: HTTPS }, hosts: [self.test], tls: { mode: SIMPLE, credentialName: self } }
   - { port: { number: 80, name: http, protocol: HTTP }, hosts: ["plain.test"] }
 ---
 apiVersion: networking.istio.io/v1
@@ -245,6 +253,19 @@ t.test('the doctor', (t) => {
     {
       coverage: 'problem: it does not cover plain.test: clients that verify refuse it',
     },
+  );
+  checkTrail(
+    'a certificate that signed itself and has no DNS name',
+    { ...shop, host: 'self.test' },
+    {
+      coverage: 'problem: it does not cover self.test: clients that verify refuse it',
+      chain: 'note: self-signed: clients must trust it itself',
+    },
+  );
+  checkTrail(
+    'its address',
+    { ...shop, sni: 'self.test', host: '192.0.2.1' },
+    { coverage: 'fine: it covers 192.0.2.1' },
   );
   checkTrail(
     'ALPN without overlap',

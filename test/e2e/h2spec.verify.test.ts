@@ -1,12 +1,17 @@
-// h2spec against the real binary, over TLS and in plaintext: whatever fails is what fails with Envoy 1.40.
-import { type ChildProcess, spawn } from 'node:child_process';
+// h2spec against the real binary, over TLS and in plaintext: whatever fails is what fails with Envoy 1.40. Where there is an
+// Envoy it is asked as well.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
-import net from 'node:net';
+import type net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
+import { collect } from '../../src/diagnostics/diagnostic.js';
+import { exportBootstrap } from '../../src/export/bootstrap.js';
+import { compile } from '../../src/gateway/compile.js';
+import { DevelopmentCertificates } from '../../src/gateway/development-certificates.js';
+import { EnvoyProcess, findEnvoy } from '../parity/envoy.js';
+import { listenersOf } from '../parity/envoy-target.js';
 import { buildH2spec, ENVOY_FAILURES, ENVOY_PLAINTEXT_FAILURES, runH2spec } from '../support/h2spec.js';
 import { startPostern } from '../support/postern.js';
 
@@ -79,88 +84,34 @@ t.test('postern fails of h2spec what Envoy fails', options, async (t) => {
   t.same([...tls.failures].sort(), [...ENVOY_FAILURES].sort(), 'TLS');
 });
 
-const { POSTERN_ENVOY: envoy } = process.env;
+const envoy = findEnvoy();
 t.test(
   'the list is what Envoy itself fails',
-  { ...options, ...(envoy === undefined ? { skip: 'POSTERN_ENVOY names no Envoy' } : {}) },
+  { ...options, ...(envoy === undefined ? { skip: 'no Envoy (set ENVOY_BIN, or npm run parity -- --install)' } : {}) },
   async (t) => {
     if ('missing' in built || envoy === undefined) return;
     const web = await upstream();
-    const port = await freePort();
-    const folder = await mkdtemp(path.join(tmpdir(), 'postern-h2spec-'));
-    await writeFile(path.join(folder, 'envoy.json'), JSON.stringify(bootstrap(port, web.port)));
-    const child = spawn(
-      envoy,
-      ['-c', path.join(folder, 'envoy.json'), '--use-dynamic-base-id', '--log-level', 'error'],
-      {
-        stdio: 'ignore',
-      },
-    );
-    t.teardown(async () => {
-      await stopped(child);
-      web.close();
-      await rm(folder, { recursive: true, force: true });
-    });
-    for (let i = 0; i < 100 && !(await accepts(port)); i++) await wait(100);
-    const { failures } = await runH2spec(built.path, port, false);
-    t.same([...failures].sort(), [...ENVOY_PLAINTEXT_FAILURES].sort());
+    t.teardown(() => web.close());
+    const running = await EnvoyProcess.start(envoy, await bootstrap(web.port), () => {});
+    t.teardown(() => running.close());
+    const listeners = listenersOf(running);
+    const port = (configured: number): number => listeners.get(`0.0.0.0:${configured}`)?.port ?? 0;
+    const [plain, tls] = await Promise.all([
+      runH2spec(built.path, port(8080), false),
+      runH2spec(built.path, port(8443), true),
+    ]);
+    t.ok(plain.cases > 140, `${plain.cases} cases`);
+    t.same([...plain.failures].sort(), [...ENVOY_PLAINTEXT_FAILURES].sort(), 'plaintext');
+    t.same([...tls.failures].sort(), [...ENVOY_FAILURES].sort(), 'TLS');
   },
 );
 
-/** The connection manager of an Istio gateway, as far as HTTP/2 is concerned. */
-function bootstrap(port: number, upstreamPort: number): unknown {
-  const type = 'type.googleapis.com/envoy.extensions.filters';
-  const address = (portValue: number): unknown => ({ socket_address: { address: '127.0.0.1', port_value: portValue } });
-  const manager = {
-    '@type': `${type}.network.http_connection_manager.v3.HttpConnectionManager`,
-    stat_prefix: 'h2spec',
-    server_name: 'istio-envoy',
-    use_remote_address: true,
-    proxy_100_continue: true,
-    stream_idle_timeout: '0s',
-    normalize_path: true,
-    upgrade_configs: [{ upgrade_type: 'websocket' }],
-    http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': `${type}.http.router.v3.Router` } }],
-    route_config: {
-      virtual_hosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'web' } }] }],
-    },
-  };
-  const filters = [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }];
-  const endpoint = { endpoint: { address: address(upstreamPort) } };
-  return {
-    static_resources: {
-      listeners: [{ name: 'h2spec', address: address(port), filter_chains: [{ filters }] }],
-      clusters: [
-        {
-          name: 'web',
-          type: 'STATIC',
-          load_assignment: { cluster_name: 'web', endpoints: [{ lb_endpoints: [endpoint] }] },
-        },
-      ],
-    },
-  };
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.on('error', () => resolve(false));
-  });
-}
-
-function stopped(child: ChildProcess): Promise<unknown> {
-  const gone = new Promise((resolve) => child.once('close', resolve));
-  child.kill('SIGKILL');
-  return gone;
+/** The same configuration as Envoy gets it, on any ports. */
+async function bootstrap(upstreamPort: number): Promise<object> {
+  const { snapshot, origins } = await compile(
+    [{ file: 'istio.yaml', text: YAML(upstreamPort), named: true }],
+    {},
+    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: true },
+  );
+  return exportBootstrap(snapshot, origins, collect([]), { otherwise: 0, accessLog: 'off' }).bootstrap;
 }

@@ -1,12 +1,9 @@
 // The recorded calls that need no socket, asked of `decide` with the configuration as it is written: loading,
 // translation and decision together must come to what Envoy logged. (test/decide does the same from what istiod sent.)
-import { stringify } from 'yaml';
 import { decide } from '../../src/decide/decide.js';
 import type { Call, Decision } from '../../src/decide/decision.js';
 import { buildSnapshotIndex, type SnapshotIndex } from '../../src/decide/snapshot-index.js';
-import { compile } from '../../src/gateway/compile.js';
-import { DevelopmentCertificates } from '../../src/gateway/development-certificates.js';
-import { gatewayProxyOf, meshCertificates } from './gateway-target.js';
+import { compileCase } from './gateway-target.js';
 import { callId } from './lists.js';
 import type { CallOutcome, CallSpec, GoldenCase, HttpSpec, LogEntry } from './support.js';
 
@@ -53,19 +50,8 @@ export function computableCalls(golden: GoldenCase): readonly { readonly positio
 
 /** The configuration of a case as it is written, compiled. */
 export async function indexOf(golden: GoldenCase): Promise<SnapshotIndex> {
-  const compiled = await compile(
-    [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
-    {
-      ...(golden.mesh === undefined
-        ? {}
-        : { meshConfig: { file: 'mesh.yaml', text: stringify(golden.mesh), named: true } }),
-      proxy: gatewayProxyOf(golden),
-      assumeServices: false,
-      workloadCertificates: meshCertificates(),
-    },
-    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
-  );
-  return buildSnapshotIndex(compiled.snapshot);
+  const { snapshot } = await compileCase(golden);
+  return buildSnapshotIndex(snapshot);
 }
 
 // What only a live upstream, an earlier call or the client can cause (interface: computable calls).

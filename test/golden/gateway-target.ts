@@ -1,5 +1,8 @@
 // The gateway as the target of a replay, through the composition root that `postern run` uses.
 import { stringify } from 'yaml';
+import type { Source } from '../../src/config/load.js';
+import { type Compiled, type CompileOptions, compile } from '../../src/gateway/compile.js';
+import { DevelopmentCertificates } from '../../src/gateway/development-certificates.js';
 import type { GatewayProxy, WorkloadCertificates } from '../../src/registry/push-context.js';
 import type { StartTarget } from './replay.js';
 import { type GoldenCase, readCertificate } from './support.js';
@@ -8,20 +11,41 @@ import { type GoldenCase, readCertificate } from './support.js';
 export const startGatewayTarget: StartTarget = async (golden, environment, observe) => {
   const { runGateway } = await import('../../src/gateway/run.js');
   const gateway = await runGateway({
-    sources: [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
-    ...(golden.mesh === undefined
-      ? {}
-      : { meshConfig: { file: 'mesh.yaml', text: stringify(golden.mesh), named: true } }),
-    proxy: gatewayProxyOf(golden),
+    sources: caseSources(golden),
+    ...caseOptions(golden),
     environment,
     observer: { finished: observe },
     stubs: false,
-    assumeServices: false,
-    workloadCertificates: meshCertificates(),
     ...(golden.recorded.ready !== 'live' && golden.settle === undefined ? { initialFetchTimeout: 15_000 } : {}),
   });
   return { close: () => gateway.close() };
 };
+
+/** The configuration of a case as it is written. */
+export function caseSources(golden: GoldenCase): readonly Source[] {
+  return [{ file: 'istio.yaml', text: golden.istioYaml, named: true }];
+}
+
+/** What a case says beside: MeshConfig, workload, identity. No service is assumed. */
+export function caseOptions(golden: GoldenCase): CompileOptions {
+  return {
+    ...(golden.mesh === undefined
+      ? {}
+      : { meshConfig: { file: 'mesh.yaml', text: stringify(golden.mesh), named: true } }),
+    proxy: gatewayProxyOf(golden),
+    assumeServices: false,
+    workloadCertificates: meshCertificates(),
+  };
+}
+
+/** A case without a gateway that runs: compiled as istiod would send it. Rejects with a ConfigError. */
+export async function compileCase(golden: GoldenCase): Promise<Compiled> {
+  return compile(caseSources(golden), caseOptions(golden), {
+    stubs: undefined,
+    certificates: new DevelopmentCertificates(undefined),
+    devCerts: false,
+  });
+}
 
 /** The gateway workload of a case. */
 export function gatewayProxyOf(golden: GoldenCase): Partial<GatewayProxy> {

@@ -1,12 +1,9 @@
 // Real Envoy as the target of a golden replay, on the bootstrap that `postern export` makes of the case.
-import { stringify } from 'yaml';
 import { collect, type Diagnostic } from '../../src/diagnostics/diagnostic.js';
 import { exportBootstrap } from '../../src/export/bootstrap.js';
 import type { Message } from '../../src/export/proto.js';
-import { compile } from '../../src/gateway/compile.js';
-import { DevelopmentCertificates } from '../../src/gateway/development-certificates.js';
 import type { Endpoint } from '../golden/client/channel.js';
-import { gatewayProxyOf, meshCertificates } from '../golden/gateway-target.js';
+import { compileCase } from '../golden/gateway-target.js';
 import type { Start, StartMapped, TimedLogEntry } from '../golden/replay.js';
 import type { GoldenCase, LogEntry } from '../golden/support.js';
 import { EnvoyProcess, type LogLine } from './envoy.js';
@@ -19,18 +16,7 @@ export async function exportCase(
   address = '127.0.0.1',
   ownPorts = false,
 ): Promise<{ readonly bootstrap: Message; readonly diagnostics: readonly Diagnostic[] }> {
-  const compiled = await compile(
-    [{ file: 'istio.yaml', text: golden.istioYaml, named: true }],
-    {
-      ...(golden.mesh === undefined
-        ? {}
-        : { meshConfig: { file: 'mesh.yaml', text: stringify(golden.mesh), named: true } }),
-      proxy: gatewayProxyOf(golden),
-      assumeServices: false,
-      workloadCertificates: meshCertificates(),
-    },
-    { stubs: undefined, certificates: new DevelopmentCertificates(undefined), devCerts: false },
-  );
+  const compiled = await compileCase(golden);
   const diagnostics: Diagnostic[] = [];
   const { bootstrap } = exportBootstrap(compiled.snapshot, compiled.origins, collect(diagnostics), {
     address,

@@ -1,6 +1,6 @@
 // h2spec, the conformance suite of HTTP/2 (Go module github.com/summerwind/h2spec), built outside the repository, and what
-// Envoy 1.40 fails of it. The list was recorded with the Envoy of the golden recordings behind a minimal bootstrap; with
-// POSTERN_ENVOY=/path/to/envoy in the environment the suite runs against that as well.
+// Envoy 1.40 fails of it. The list was recorded with the Envoy of the golden recordings; where there is an Envoy
+// (test/parity/envoy.ts) the suite runs against that as well.
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';

@@ -1,6 +1,7 @@
 // Certificates of the servers as their clients will see them: names, dates, keys, chains, and the CA for client
 // certificates. Only material that is in the files can be judged.
 import type { X509Certificate } from 'node:crypto';
+import { brokenLink, coversHost, dayText, isSelfSigned, validityOf } from '../../decide/certificate-facts.js';
 import {
   CertificateChainBroken,
   CertificateEndsSoon,
@@ -12,7 +13,7 @@ import {
 } from '../../diagnostics/catalogue.js';
 import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import type { Field } from '../field.js';
-import { coversHost, keyFits, namesOf, parseChain } from './pem-chain.js';
+import { keyFits, namesOf, parseChain } from './pem-chain.js';
 import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chains.js';
 
 const DAY = 86_400_000;
@@ -56,30 +57,22 @@ function checkCertificate(context: GatewayAnalysisContext, sdsName: string, at: 
   const credential = shownName(sdsName);
   if (!keyFits(leaf, material.privateKey)) context.report(CertificateKeyMismatch, at, { credential });
   checkDates(context, leaf, credential, at);
-  if (chain.length === 1 && leaf.subject === leaf.issuer && leaf.verify(leaf.publicKey))
-    context.report(CertificateSelfSigned, at, { credential });
-  for (const [position, certificate] of chain.entries()) {
-    const next = chain[position + 1];
-    if (next === undefined || certificate.checkIssued(next)) continue;
-    context.report(CertificateChainBroken, at, {
-      credential,
-      position: position + 1,
-      subject: oneLine(certificate.subject),
-      issuer: oneLine(next.subject),
-    });
-    break;
+  if (chain.length === 1 && isSelfSigned(leaf)) context.report(CertificateSelfSigned, at, { credential });
+  const broken = brokenLink(chain);
+  if (broken !== undefined) {
+    const [subject = '', issuer = ''] = chain.slice(broken).map((certificate) => oneLine(certificate.subject));
+    context.report(CertificateChainBroken, at, { credential, position: broken + 1, subject, issuer });
   }
   return leaf;
 }
 
 function checkDates(context: GatewayAnalysisContext, leaf: X509Certificate, credential: string, at: Field): void {
-  const from = Date.parse(leaf.validFrom);
-  const to = Date.parse(leaf.validTo);
+  const { from, to } = validityOf(leaf);
   const { now } = context;
-  if (now > to) context.report(CertificateOutOfDate, at, { credential, problem: `ended on ${day(to)}` });
-  else if (now < from) context.report(CertificateOutOfDate, at, { credential, problem: `begins on ${day(from)}` });
+  if (now > to) context.report(CertificateOutOfDate, at, { credential, problem: `ended on ${dayText(to)}` });
+  else if (now < from) context.report(CertificateOutOfDate, at, { credential, problem: `begins on ${dayText(from)}` });
   else if (to - now < SOON)
-    context.report(CertificateEndsSoon, at, { credential, date: day(to), days: Math.floor((to - now) / DAY) });
+    context.report(CertificateEndsSoon, at, { credential, date: dayText(to), days: Math.floor((to - now) / DAY) });
 }
 
 function checkNames(
@@ -110,8 +103,4 @@ function checkClientCa(context: GatewayAnalysisContext, chain: TlsChain, at: Fie
 
 function oneLine(name: string): string {
   return name.split('\n').join(', ');
-}
-
-function day(time: number): string {
-  return new Date(time).toISOString().slice(0, 'YYYY-MM-DD'.length);
 }

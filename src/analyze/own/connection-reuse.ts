@@ -2,11 +2,13 @@
 // table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
 // route tables. Spec gateway.md §14.1.
 import type { X509Certificate } from 'node:crypto';
+import { reusedHosts } from '../../decide/connection-reuse.js';
 import { ConnectionReuse } from '../../diagnostics/catalogue.js';
 import { VirtualHostIndex } from '../../match/virtual-host-index.js';
+import type { RouteConfiguration } from '../../xds/index.js';
 import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import { fullName } from '../selector.js';
-import { coversHost, namesOf, parseChain } from './pem-chain.js';
+import { namesOf, parseChain } from './pem-chain.js';
 import { credentialField, shownName, type TlsChain, tlsChains } from './tls-chains.js';
 
 interface Candidate extends TlsChain {
@@ -48,31 +50,36 @@ function checkListener(context: GatewayAnalysisContext, candidates: readonly Can
   for (const candidate of candidates) for (const host of candidate.serverNames) byHost.set(host, candidate);
   const tables = new Map(context.gateway.snapshot.routes.map((table) => [table.name, table]));
   for (const candidate of candidates) {
-    // A certificate for its own hosts and nothing else needs no second look.
-    const names = namesOf(candidate.certificate);
-    const hasWildcard = names.some((name) => name.startsWith('*'));
-    const others = hasWildcard ? [...byHost] : names.flatMap((name) => entryOf(byHost, name));
-    const found = new Map<Candidate, string[]>();
-    for (const [host, other] of others) {
-      if (other.routeTable === candidate.routeTable || host === '*') continue;
-      if (coversHost(candidate.certificate, host)) found.set(other, [...(found.get(other) ?? []), host]);
-    }
-    const table = tables.get(candidate.routeTable);
-    const index = new VirtualHostIndex(
-      (table?.virtual_hosts ?? []).map(({ domains }) => ({ domains })),
-      table?.ignore_port_in_host_matching === true,
-    );
-    for (const [other, hosts] of found) {
-      const lost = hosts.filter((host) => index.find(sampleOf(host)) === undefined);
-      if (lost.length === 0) continue;
-      context.report(ConnectionReuse, credentialField(candidate), {
-        credential: shownName(candidate.certificates[0] ?? ''),
-        hosts: lost.join(', '),
-        other: describeServer(other),
-      });
-      break; // one example says it; the pairs of many servers would bury everything else
-    }
+    // One example says it; the pairs of many servers would bury everything else.
+    const [first] = lostHosts(candidate, tables.get(candidate.routeTable), byHost);
+    if (first === undefined) continue;
+    const [other, hosts] = first;
+    context.report(ConnectionReuse, credentialField(candidate), {
+      credential: shownName(candidate.certificates[0] ?? ''),
+      hosts: hosts.join(', '),
+      other: describeServer(other),
+    });
   }
+}
+
+/** Hosts of other servers that the candidate's certificate covers and its route table does not serve, by server. */
+function lostHosts(
+  { certificate, routeTable }: Candidate,
+  table: RouteConfiguration | undefined,
+  byHost: ReadonlyMap<string, Candidate>,
+): ReadonlyMap<Candidate, readonly string[]> {
+  // A certificate for its own hosts and nothing else needs no second look.
+  const names = namesOf(certificate);
+  const hasWildcard = names.some((name) => name.startsWith('*'));
+  const entries = hasWildcard ? [...byHost] : names.flatMap((name) => entryOf(byHost, name));
+  const others = entries.filter(([, other]) => other.routeTable !== routeTable);
+  const index = new VirtualHostIndex(table?.virtual_hosts ?? [], table?.ignore_port_in_host_matching === true);
+  const reused = reusedHosts({ certificate, findVirtualHost: (authority) => index.find(authority) }, others);
+  const lost = new Map<Candidate, string[]>();
+  for (const { host, other, isServed } of reused) {
+    if (!isServed) lost.set(other, [...(lost.get(other) ?? []), host]);
+  }
+  return lost;
 }
 
 function entryOf(byHost: ReadonlyMap<string, Candidate>, name: string): readonly (readonly [string, Candidate])[] {
@@ -83,8 +90,4 @@ function entryOf(byHost: ReadonlyMap<string, Candidate>, name: string): readonly
 function describeServer({ gateway, server }: Candidate): string {
   const port = server.get('port', 'name').text();
   return `server ${port} of Gateway ${fullName(gateway)}`;
-}
-
-function sampleOf(host: string): string {
-  return host.startsWith('*.') ? `postern-any${host.slice(1)}` : host;
 }

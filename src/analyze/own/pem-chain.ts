@@ -1,7 +1,6 @@
 // Certificates of a PEM text, remembered: many servers share one Secret, and a second look parses none again.
 import { createPrivateKey, type X509Certificate } from 'node:crypto';
-import { certificatesIn, commonName, dnsNameCovers, subjectAltNames } from '../../decide/certificate-facts.js';
-import { isIpv4, isIpv6 } from '../../xds/index.js';
+import { certificatesIn, commonName, subjectAltNames } from '../../decide/certificate-facts.js';
 
 const parsed = new Map<string, readonly X509Certificate[]>();
 /** Texts that are remembered; a configuration with more parses some of them again. */
@@ -34,11 +33,4 @@ export function namesOf(certificate: X509Certificate): readonly string[] {
     .map(({ value }) => value);
   const common = commonName(certificate);
   return names.length > 0 || common === '' ? names : [common];
-}
-
-/** Would a client that asks for `host` accept the names? A wildcard host is tried with one label. */
-export function coversHost(certificate: X509Certificate, host: string): boolean {
-  const name = host.startsWith('*.') ? `postern-any${host.slice(1)}` : host;
-  if (isIpv4(name) || isIpv6(name)) return certificate.checkIP(name) !== undefined;
-  return subjectAltNames(certificate).some(({ type, value }) => type === 'DNS' && dnsNameCovers(value, name));
 }

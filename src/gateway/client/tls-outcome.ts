@@ -1,6 +1,7 @@
 // What a client learns of a TLS handshake: version, protocol, the server's certificate, or the alert that ended it.
 import type { X509Certificate } from 'node:crypto';
 import type tls from 'node:tls';
+import { certificateNames } from '../../decide/certificate-facts.js';
 
 /** A handshake as the client saw it. Absent fields: it did not get that far. */
 export interface TlsOutcome {
@@ -38,21 +39,12 @@ function describeCertificate(
   certificate: X509Certificate | undefined,
 ): Pick<TlsOutcome, 'certificate' | 'names' | 'pem'> {
   if (certificate === undefined) return {};
-  const commonName = /(?:^|\n)CN=([^\n]+)/.exec(certificate.subject ?? '')?.[1];
-  const dnsNames = [...(certificate.subjectAltName ?? '').matchAll(/DNS:([^,\s]+)/g)].map(
-    (match) => match[1] as string,
-  );
-  const names = [...new Set(commonName === undefined ? dnsNames : [commonName, ...dnsNames])];
+  const names = certificateNames(certificate);
   return {
     ...(names[0] === undefined ? {} : { certificate: names[0] }),
     names,
     pem: certificate.toString(),
   };
-}
-
-/** True when one PEM text holds a certificate and the other its private key. */
-export function isKeyPair(certificate: string, privateKey: string): boolean {
-  return certificate.includes('-----BEGIN CERTIFICATE-----') && /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(privateKey);
 }
 
 /** What an error of a TLS socket says; `undefined` for errors that are not TLS's. */
@@ -64,15 +56,18 @@ export function describeTlsError(error: NodeJS.ErrnoException): Pick<TlsOutcome,
 }
 
 /** `WRONG_VERSION_NUMBER` of an error of OpenSSL; `undefined` for others. */
-function opensslReason(error: NodeJS.ErrnoException): string | undefined {
+export function opensslReason(error: NodeJS.ErrnoException): string | undefined {
   if (error.code?.startsWith('ERR_SSL_')) return error.code.slice('ERR_SSL_'.length);
   const text = /error:[0-9A-Fa-f]+:SSL routines:[^:]*:([^:]+):/.exec(error.message)?.[1];
   return text?.toUpperCase().replaceAll(' ', '_');
 }
 
-// OpenSSL says of a received alert: SSLV3_ALERT_HANDSHAKE_FAILURE, TLSV1_ALERT_UNKNOWN_CA, TLSV13_ALERT_…, in newer
-// releases SSL/TLS_ALERT_…; a few have no ALERT in their name.
-function alertName(reason: string): string | undefined {
+/**
+ * 'handshake_failure': the alert that such a reason stands for; `undefined` when no alert was received. OpenSSL says
+ * SSLV3_ALERT_HANDSHAKE_FAILURE, TLSV1_ALERT_UNKNOWN_CA, TLSV13_ALERT_…, in newer releases SSL/TLS_ALERT_…; a few have no
+ * ALERT in their name.
+ */
+export function alertName(reason: string): string | undefined {
   const name = /^(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(.+)$/.exec(reason)?.[1];
   if (name !== undefined) return name.toLowerCase();
   const bare =

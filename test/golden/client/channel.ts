@@ -2,6 +2,7 @@
 // in a buffer; how the connection ended is kept, alerts by name.
 import net from 'node:net';
 import tls from 'node:tls';
+import { alertName, opensslReason } from '../../../src/gateway/client/tls-outcome.js';
 import type { TlsOutcome, TlsSpec } from '../support.js';
 import { readCertificate } from '../support.js';
 
@@ -128,25 +129,6 @@ function describeFailure(error: NodeJS.ErrnoException, reset: boolean): Ending &
   if (error.message === 'timeout') return {};
   if (reset || error.code === 'EPIPE') return { closed: 'reset' };
   return { closed: 'eof' };
-}
-
-/** `WRONG_VERSION_NUMBER` of an error of OpenSSL; `undefined` for others. */
-function opensslReason(error: NodeJS.ErrnoException): string | undefined {
-  if (error.code?.startsWith('ERR_SSL_')) return error.code.slice('ERR_SSL_'.length);
-  const text = /error:[0-9A-Fa-f]+:SSL routines:[^:]*:([^:]+):/.exec(error.message)?.[1];
-  return text?.toUpperCase().replaceAll(' ', '_');
-}
-
-// OpenSSL says of a received alert: SSLV3_ALERT_HANDSHAKE_FAILURE, TLSV1_ALERT_UNKNOWN_CA, TLSV13_ALERT_…, in newer
-// releases SSL/TLS_ALERT_…; a few have no ALERT in their name.
-function alertName(reason: string): string | undefined {
-  const name = /^(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(.+)$/.exec(reason)?.[1];
-  if (name !== undefined) return name.toLowerCase();
-  const bare =
-    /^TLSV1_(BAD_CERTIFICATE_HASH_VALUE|UNRECOGNIZED_NAME|UNSUPPORTED_EXTENSION|CERTIFICATE_UNOBTAINABLE|BAD_CERTIFICATE_STATUS_RESPONSE)$/.exec(
-      reason,
-    )?.[1];
-  return bare?.toLowerCase();
 }
 
 /** Bytes in and out of an open connection. */
