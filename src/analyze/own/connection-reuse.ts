@@ -2,10 +2,11 @@
 // table of the connection does not know those hosts. IST0138 compares names of Secrets; this compares certificates with
 // route tables. Spec gateway.md §14.1.
 import type { X509Certificate } from 'node:crypto';
+import { sampleHost } from '../../decide/certificate-facts.js';
 import { reusedHosts } from '../../decide/connection-reuse.js';
 import { ConnectionReuse } from '../../diagnostics/catalogue.js';
 import { VirtualHostIndex } from '../../match/virtual-host-index.js';
-import type { RouteConfiguration } from '../../xds/index.js';
+import { isBlackhole, type VirtualHost } from '../../xds/index.js';
 import type { GatewayAnalysisContext, GatewayAnalyzer } from '../analyzer.js';
 import { fullName } from '../selector.js';
 import { namesOf, parseChain } from './pem-chain.js';
@@ -49,9 +50,19 @@ function checkListener(context: GatewayAnalysisContext, candidates: readonly Can
   const byHost = new Map<string, Candidate>();
   for (const candidate of candidates) for (const host of candidate.serverNames) byHost.set(host, candidate);
   const tables = new Map(context.gateway.snapshot.routes.map((table) => [table.name, table]));
+  const indexes = new Map<string, VirtualHostIndex<VirtualHost>>();
+  const indexOf = (name: string): VirtualHostIndex<VirtualHost> => {
+    let index = indexes.get(name);
+    if (index === undefined) {
+      const table = tables.get(name);
+      index = new VirtualHostIndex(table?.virtual_hosts ?? [], table?.ignore_port_in_host_matching === true);
+      indexes.set(name, index);
+    }
+    return index;
+  };
   for (const candidate of candidates) {
     // One example says it; the pairs of many servers would bury everything else.
-    const [first] = lostHosts(candidate, tables.get(candidate.routeTable), byHost);
+    const [first] = lostHosts(candidate, byHost, indexOf);
     if (first === undefined) continue;
     const [other, hosts] = first;
     context.report(ConnectionReuse, credentialField(candidate), {
@@ -62,22 +73,26 @@ function checkListener(context: GatewayAnalysisContext, candidates: readonly Can
   }
 }
 
-/** Hosts of other servers that the candidate's certificate covers and its route table does not serve, by server. */
+/** Hosts that other servers serve, that the candidate's certificate covers and its route table does not serve, by server. */
 function lostHosts(
   { certificate, routeTable }: Candidate,
-  table: RouteConfiguration | undefined,
   byHost: ReadonlyMap<string, Candidate>,
+  indexOf: (routeTable: string) => VirtualHostIndex<VirtualHost>,
 ): ReadonlyMap<Candidate, readonly string[]> {
   // A certificate for its own hosts and nothing else needs no second look.
   const names = namesOf(certificate);
   const hasWildcard = names.some((name) => name.startsWith('*'));
   const entries = hasWildcard ? [...byHost] : names.flatMap((name) => entryOf(byHost, name));
   const others = entries.filter(([, other]) => other.routeTable !== routeTable);
-  const index = new VirtualHostIndex(table?.virtual_hosts ?? [], table?.ignore_port_in_host_matching === true);
-  const reused = reusedHosts({ certificate, findVirtualHost: (authority) => index.find(authority) }, others);
+  const reused = reusedHosts(
+    { certificate, findVirtualHost: (authority) => indexOf(routeTable).find(authority) },
+    others,
+  );
   const lost = new Map<Candidate, string[]>();
   for (const { host, other, isServed } of reused) {
-    if (!isServed) lost.set(other, [...(lost.get(other) ?? []), host]);
+    // A host that has no rules of its own, either, loses nothing.
+    const own = indexOf(other.routeTable).find(sampleHost(host));
+    if (!isServed && own !== undefined && !isBlackhole(own)) lost.set(other, [...(lost.get(other) ?? []), host]);
   }
   return lost;
 }
