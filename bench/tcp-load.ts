@@ -14,7 +14,7 @@ export interface TcpOrder {
   readonly warmUp: number;
   readonly milliseconds: number;
   /** Of 'handshake'. */
-  readonly tls?: { readonly resume: boolean; readonly cert?: string; readonly key?: string };
+  readonly tls?: { readonly resume: boolean; readonly request: boolean; readonly cert?: string; readonly key?: string };
 }
 
 /** What came of it; operations are connections, messages or bytes. */
@@ -213,7 +213,7 @@ async function handshakeLoop(order: TcpOrder, tally: Tally): Promise<void> {
   while (!tally.over) {
     const began = performance.now();
     await new Promise<void>((resolve) => {
-      const { resume = false, cert, key } = order.tls ?? {};
+      const { resume = false, request: asks = true, cert, key } = order.tls ?? {};
       const socket = tls.connect({
         port: order.port,
         host: '127.0.0.1',
@@ -224,9 +224,13 @@ async function handshakeLoop(order: TcpOrder, tally: Tally): Promise<void> {
         ...(resume && session !== undefined ? { session } : {}),
       });
       let text = '';
+      let isUp = false;
       socket.once('secureConnect', () => {
         if (socket.isSessionReused()) tally.resumed++;
-        socket.write(request);
+        isUp = true;
+        // What follows the client's last flight at once is its end: nothing but the handshake costs anything.
+        if (asks) socket.write(request);
+        else socket.end();
       });
       socket.on('session', (next) => {
         session = next;
@@ -236,7 +240,7 @@ async function handshakeLoop(order: TcpOrder, tally: Tally): Promise<void> {
       });
       socket.on('error', () => {});
       socket.on('close', () => {
-        if (text.startsWith('HTTP/1.1 200')) {
+        if (asks ? text.startsWith('HTTP/1.1 200') : isUp) {
           tally.operations++;
           tally.latencies.push(performance.now() - began);
         } else if (!tally.over) tally.errors++;

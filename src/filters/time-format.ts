@@ -1,9 +1,18 @@
 // Times inside header values and access logs: Envoy's default form and its strftime-like formats (spec
 // virtualservice.md §14.5, dataplane.md §7.3). UTC always.
 
+let second = Number.NaN;
+/** `2018-04-03T23:06:09.` of that second: what is logged now was mostly logged in this second, too. */
+let secondText = '';
+
 /** `2018-04-03T23:06:09.123Z`. */
 export function renderTime(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
+  const whole = Math.floor(milliseconds / 1000);
+  if (whole !== second) {
+    secondText = new Date(whole * 1000).toISOString().slice(0, -4);
+    second = whole;
+  }
+  return `${secondText}${String(Math.floor(milliseconds) - whole * 1000).padStart(3, '0')}Z`;
 }
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
