@@ -63,6 +63,28 @@ export class HeaderMap implements HeaderReader {
     return this.removeFrom(name, 0);
   }
 
+  /** Removes every line of these names. */
+  removeAll(names: ReadonlySet<string>): void {
+    const raw = this.raw;
+    let kept = 0;
+    for (let i = 0; i < raw.length; i += 2) {
+      if (names.has(raw[i] as string)) continue;
+      if (kept !== i) {
+        raw[kept] = raw[i] as string;
+        raw[kept + 1] = raw[i + 1] as string;
+      }
+      kept += 2;
+    }
+    this.cut(kept);
+  }
+
+  /** Cuts `raw` to that length; true when it was longer. Setting the length is dear even where it changes nothing. */
+  cut(length: number): boolean {
+    if (this.raw.length === length) return false;
+    this.raw.length = length;
+    return true;
+  }
+
   private removeFrom(name: string, start: number): boolean {
     const raw = this.raw;
     let kept = start;
@@ -74,9 +96,7 @@ export class HeaderMap implements HeaderReader {
       }
       kept += 2;
     }
-    const removed = kept !== raw.length;
-    raw.length = kept;
-    return removed;
+    return this.cut(kept);
   }
 
   forEach(visit: (name: string, value: string) => void): void {

@@ -79,19 +79,18 @@ export function isInlineResponseHeader(name: string): boolean {
 /** Joins repeated lines of such headers where the first one stands; an empty line adds nothing. */
 export function joinInlineHeaders(headers: HeaderMap, isInline: (name: string) => boolean): void {
   const { raw } = headers;
-  let seen: Map<string, number> | undefined;
   let kept = 0;
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string;
     const value = raw[i + 1] as string;
     if (isInline(name)) {
-      const first = seen?.get(name);
-      if (first !== undefined) {
+      // There are a hundred lines at most, and mostly ten.
+      let first = 0;
+      while (first < kept && raw[first] !== name) first += 2;
+      if (first < kept) {
         raw[first + 1] = joinValues(raw[first + 1] as string, value);
         continue;
       }
-      seen ??= new Map();
-      seen.set(name, kept);
     }
     if (kept !== i) {
       raw[kept] = name;
@@ -99,7 +98,7 @@ export function joinInlineHeaders(headers: HeaderMap, isInline: (name: string) =
     }
     kept += 2;
   }
-  raw.length = kept;
+  headers.cut(kept);
 }
 
 /** Crumbs of an HTTP/2 cookie become one line behind the other headers (spec dataplane.md §3.4). */

@@ -79,7 +79,7 @@ export function removeHopByHopHeaders(head: RequestHead, isUpgrade: boolean): bo
     headers.remove('connection');
     headers.remove('upgrade');
   }
-  for (const name of HOP_BY_HOP) headers.remove(name);
+  headers.removeAll(HOP_BY_HOP);
   const te = headers.get('te');
   if (te !== undefined) {
     const trailers = te.split(',').some((token) => token.trim() === 'trailers');
@@ -117,7 +117,7 @@ export function mutateRequestHeaders(
     headers.set('x-forwarded-port', String(head.connection.destination.port));
   }
 
-  removeAll(headers, EDGE_REMOVED);
+  headers.removeAll(EDGE_REMOVED);
   headers.set('x-envoy-external-address', remote.address);
   if (manager.generate_request_id !== false) headers.set('x-request-id', context.uuid());
   mutateClientCertificateHeader(headers, head.tls, manager);
@@ -138,20 +138,6 @@ function trustedEntry(forwardedFor: string | undefined, hops: number): string | 
   const entries = forwardedFor?.split(',') ?? [];
   const entry = entries[entries.length - hops];
   return entry === undefined ? undefined : canonicalAddress(entry.trim());
-}
-
-function removeAll(headers: HeaderMap, names: ReadonlySet<string>): void {
-  const { raw } = headers;
-  let kept = 0;
-  for (let i = 0; i < raw.length; i += 2) {
-    if (names.has(raw[i] as string)) continue;
-    if (kept !== i) {
-      raw[kept] = raw[i] as string;
-      raw[kept + 1] = raw[i + 1] as string;
-    }
-    kept += 2;
-  }
-  raw.length = kept;
 }
 
 const XFCC = 'x-forwarded-client-cert';

@@ -48,7 +48,18 @@ export interface UpstreamResponseContext {
   readonly isUpgrade: boolean;
 }
 
-const REMOVED = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade'];
+const REMOVED: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'x-envoy-decorator-operation',
+]);
+/** An upgrade that the upstream takes keeps what says so. */
+const REMOVED_FROM_SWITCH: ReadonlySet<string> = new Set(
+  [...REMOVED].filter((name) => name !== 'connection' && name !== 'upgrade'),
+);
 
 /**
  * Changes the headers of an upstream's response into those that the client gets. Names are lower case already; framing
@@ -57,11 +68,7 @@ const REMOVED = ['connection', 'keep-alive', 'proxy-connection', 'transfer-encod
 export function applyResponseRules(headers: HeaderMap, status: number, context: UpstreamResponseContext): void {
   joinInlineHeaders(headers, isInlineResponseHeader);
   const isSwitch = status === 101 && context.isUpgrade;
-  for (const name of REMOVED) {
-    if (isSwitch && (name === 'connection' || name === 'upgrade')) continue;
-    headers.remove(name);
-  }
-  headers.remove('x-envoy-decorator-operation');
+  headers.removeAll(isSwitch ? REMOVED_FROM_SWITCH : REMOVED);
   if (context.serviceTime !== undefined && !context.rules.silent) {
     headers.set('x-envoy-upstream-service-time', String(context.serviceTime));
   }
