@@ -133,8 +133,7 @@ class RequestDecider {
     const host = table?.findVirtualHost(this.facts.authority ?? '');
     if (host === undefined) return this.reply(ROUTE_NOT_FOUND);
     this.virtualHost = host.virtualHost;
-    const needsTls = host.virtualHost.require_tls === 'ALL';
-    if (needsTls && this.facts.headers.get('x-forwarded-proto') !== 'https') {
+    if (this.isSentToTls(host.virtualHost)) {
       // A CONNECT is an upgrade that no gateway of Istio's has, where there is a route at all; here the redirect is one.
       if (this.isRefusedUpgrade() || this.facts.method === 'CONNECT') return this.reply(UPGRADE_FAILED);
       return this.reply(redirectReply(301, tlsRedirectLocation(this.facts)));
@@ -147,6 +146,11 @@ class RequestDecider {
     }
     if (this.compiled === undefined) return this.reply(ROUTE_NOT_FOUND);
     return this.takeRoute(this.compiled);
+  }
+
+  /** The virtual host has no routes for a request that did not come over TLS, as far as x-forwarded-proto knows. */
+  private isSentToTls({ require_tls }: VirtualHost): boolean {
+    return require_tls === 'ALL' && this.facts.headers.get('x-forwarded-proto') !== 'https';
   }
 
   private matchFacts(): RequestMatchFacts {
@@ -164,7 +168,7 @@ class RequestDecider {
     if (!facts.headers.get('x-forwarded-proto') || facts.method === 'CONNECT' || facts.path === undefined) return;
     const table = this.index.routes.get(this.manager.rds.route_config_name);
     const host = table?.findVirtualHost(facts.authority ?? '');
-    if (host === undefined || host.virtualHost.require_tls === 'ALL') return;
+    if (host === undefined || this.isSentToTls(host.virtualHost)) return;
     const compiled = host.find(this.matchFacts());
     if (compiled === undefined) return;
     this.compiled = compiled;
@@ -288,9 +292,18 @@ class RequestDecider {
     // Last: what is hashed is the request as it goes out (measured).
     const hashed = computeHash(action.hash_policy ?? [], facts);
     if (hashed.setCookies.length > 0) this.response = { ...this.response, setCookies: hashed.setCookies };
+    const outcome = this.outcome();
+    // Field by field: to spread the outcome costs as much as the rest of the decision.
     return {
       kind: 'forward',
-      ...this.outcome(),
+      routeConfig: outcome.routeConfig,
+      virtualHost: outcome.virtualHost,
+      originalPath: outcome.originalPath,
+      originalAuthority: outcome.originalAuthority,
+      remoteAddress: outcome.remoteAddress,
+      delay: outcome.delay,
+      replyFacts: outcome.replyFacts,
+      response: outcome.response,
       cluster: destination.cluster,
       route: compiled.route,
       timeout,
@@ -345,11 +358,15 @@ class RequestDecider {
 
   private responseRules(compiled: CompiledRoute): ResponseRules {
     const cluster = this.destination?.cluster ?? '';
-    const operations = [this.destination?.responseOperations, compiled.responseOperations];
+    const ofDestination = this.destination?.responseOperations;
+    const ofRoute = compiled.responseOperations;
     return {
       setCookies: NO_RESPONSE_RULES.setCookies,
       cors: NO_RESPONSE_RULES.cors,
-      operations: operations.filter((block) => block !== undefined),
+      operations:
+        ofDestination === undefined && ofRoute === undefined
+          ? NO_RESPONSE_RULES.operations
+          : [ofDestination, ofRoute].filter((block) => block !== undefined),
       routeName: compiled.route.name ?? '',
       cluster: this.index.clusters.has(cluster) ? cluster : '',
       silent: isSilent(this.manager),

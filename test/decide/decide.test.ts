@@ -190,6 +190,11 @@ const snapshot: Snapshot = {
     },
     { name: 'https', validate_clusters: false, virtual_hosts: [host('*', [to({ cluster: 'web' })])] },
     {
+      name: 'tls',
+      validate_clusters: false,
+      virtual_hosts: [host('*', [to({ cluster: 'web' })], { require_tls: 'ALL' })],
+    },
+    {
       name: 'none',
       validate_clusters: false,
       virtual_hosts: [
@@ -433,6 +438,19 @@ t.test('delay and abort are drawn independently', (t) => {
   t.same(outcome([0, 0.9]), [2000, 'cluster_not_found']);
   t.same(outcome([0.9, 0]), [0, 'fault_filter_abort']);
   t.same(outcome([0.9, 0.9]), [0, 'cluster_not_found']);
+  t.end();
+});
+
+t.test('a refusal where TLS is demanded has a route if x-forwarded-proto says that it came over TLS', (t) => {
+  for (const [proto, cluster] of [
+    ['https', 'web'],
+    ['http', undefined],
+  ] as const) {
+    const request = { ...facts('/', ['x-forwarded-proto', proto]), authority: undefined };
+    const decision = decideRequest(index, manager('tls'), request, { random: () => 0, uuid: () => '' });
+    t.equal(decision.kind === 'reply' && decision.reply.details, 'missing_host_header');
+    t.equal(decision.cluster, cluster, proto);
+  }
   t.end();
 });
 
