@@ -1,5 +1,7 @@
 // How the regression gate counts: bytes allocated, bytes copied, and the unit in which it states what a decision costs.
 
+import { getHeapSpaceStatistics } from 'node:v8';
+
 /** Keeps what a loop works out alive. */
 const sink = { hits: 0 };
 const BYTES = Buffer.alloc(64, 0x63);
@@ -17,6 +19,34 @@ export async function allocated(times: number, operation: () => void | Promise<v
     if (pending !== undefined) await pending;
   }
   return Math.max(0, memory() - before) / times;
+}
+
+/** Operations between two collections of the young generation. */
+const COLLECTED_EVERY = 10;
+
+/**
+ * Bytes per `operation` that outlive the young generation: what is over and still kept by something old costs each
+ * collection a copy, and memory until the next full one. Collected in the middle of an operation, as it happens.
+ */
+export async function outlived(times: number, operation: () => Promise<void>): Promise<number> {
+  if (globalThis.gc === undefined) throw new Error('run with --expose-gc');
+  globalThis.gc();
+  const before = oldGeneration();
+  for (let i = 0; i < times; i++) {
+    const pending = operation();
+    if (i % COLLECTED_EVERY === 0) globalThis.gc({ type: 'minor' });
+    await pending;
+  }
+  // The first one leaves survivors among the young, the second one moves them.
+  for (let i = 0; i < 2; i++) globalThis.gc({ type: 'minor' });
+  return Math.max(0, oldGeneration() - before) / times;
+}
+
+function oldGeneration(): number {
+  let bytes = 0;
+  for (const { space_name, space_used_size } of getHeapSpaceStatistics())
+    if (space_name === 'old_space' || space_name === 'map_space') bytes += space_used_size;
+  return bytes;
 }
 
 /** Counts the bytes that JavaScript is asked to copy, from its making to `stop`. */

@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type RunningGateway, runGateway } from '../src/gateway/run.js';
 import { TlsInspector } from '../src/match/inspect/tls-inspector.js';
 import { accessLogLine, decisionsOf, upstreamMappings } from './decision-subjects.js';
-import { allocated, CopyCounter, inCalibratedLoops } from './gate-counters.js';
+import { allocated, CopyCounter, inCalibratedLoops, outlived } from './gate-counters.js';
 import { startTraced } from './gate-system-calls.js';
 import {
   BULK_BYTES,
@@ -40,6 +40,7 @@ async function rounds(name: string, kind: Kind, one: () => number | Promise<numb
 async function traffic(what: string, warmUp: number, times: number, one: () => Promise<void>): Promise<void> {
   for (let i = 0; i < warmUp; i++) await one();
   await rounds(`allocated per ${what}`, 'bytes', () => allocated(times, one));
+  await rounds(`outliving the young generation per ${what}`, 'kept', () => outlived(times, one));
   await rounds(`copied per ${what}`, 'bytes', async () => {
     const counter = new CopyCounter();
     for (let i = 0; i < times; i++) await one();
