@@ -76,13 +76,6 @@ export const deviations: readonly Deviation[] = [
     calls: [],
   },
   {
-    id: 'bytes-of-delayed-replies',
-    envoy: 'counts the body that came during an injected delay in bytes_received when it then answers by itself',
-    postern: 'counts what was forwarded: 0',
-    why: 'the body waits unread in the codec until there is somebody to have it',
-    calls: [],
-  },
-  {
     id: 'tls12-renegotiation',
     envoy: 'refuses a renegotiation with a fatal alert no_renegotiation',
     postern: 'refuses it with the same alert as a warning, and closes',

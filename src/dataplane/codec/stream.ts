@@ -12,6 +12,8 @@ export interface ByteSource {
   pause(): unknown;
   /** Bytes that nobody listens to are dropped. */
   resume(): unknown;
+  /** Bytes that have come and that nobody has taken yet. */
+  readonly waiting: number;
 }
 
 /** A request head as it arrived. */

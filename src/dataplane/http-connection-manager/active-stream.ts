@@ -217,6 +217,8 @@ export class ActiveStream implements ServerStreamListener, LiveMember, TimedStre
     }
     if (reply.flag !== undefined) info.setFlag(reply.flag);
     info.details = reply.details;
+    // What came during an injected delay has been read (measured); without one the answer is there before the body.
+    if (decision.delay > 0) info.bytesReceived += stream.body.waiting;
     const leavesBody = this.isDecidedOnHead(reply) && decision.replyFacts.hasBody;
     const rendered = renderLocalReply(reply, {
       facts: { ...decision.replyFacts, hasBody: !stream.requestComplete || leavesBody },

@@ -120,6 +120,10 @@ class TextBody extends Transform {
     this.onMalformed = onMalformed;
   }
 
+  get waiting(): number {
+    return this.readableLength;
+  }
+
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     if (!this.broken) {
       const decoded = this.decoder.push(chunk);

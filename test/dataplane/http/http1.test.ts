@@ -437,7 +437,7 @@ for (const exchange of [
       },
     ],
     receive: `HTTP/1.1 503 Service Unavailable\r\n${DATE}\r\nserver: istio-envoy\r\ncontent-length: 0\r\n\r\n`,
-    log: ['503 DI,NC cluster_not_found 0 0'],
+    log: ['503 DI,NC cluster_not_found 3 0'],
     closed: false,
   },
   {

@@ -24,6 +24,10 @@ class RequestBody extends Readable {
     this.stream = stream;
   }
 
+  get waiting(): number {
+    return this.readableLength;
+  }
+
   override _read(): void {
     const { unconsumed } = this.stream;
     if (unconsumed === 0) return;
@@ -34,7 +38,7 @@ class RequestBody extends Readable {
 
 export class Http2ServerStream extends SessionStream implements ServerStream {
   readonly head: RequestHead;
-  readonly body: Readable;
+  readonly body: RequestBody;
   trailers: readonly string[] = NO_TRAILERS;
   /** When it began, in the owner's milliseconds. */
   readonly startedAt: number;
