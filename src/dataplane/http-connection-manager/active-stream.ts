@@ -64,7 +64,8 @@ export class ActiveStream implements ServerStreamListener, LiveMember, TimedStre
       startTime: this.info.startTime,
     };
     this.closeAfter = isLast || asksForClose(this.facts);
-    this.touched = this.info.startTime;
+    // Nobody looks at it where there is no stream_idle_timeout: then it is not written, either.
+    this.touched = timeoutsOf(downstream.manager).streamIdle > 0 ? this.info.startTime : Number.POSITIVE_INFINITY;
   }
 
   start(): void {
