@@ -1,12 +1,11 @@
 // The flags that every command which loads configuration understands, and what they mean.
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Source } from '../config/load.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
 import { type Compiled, type CompileOptions, ConfigError, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
-import { readSources, SourceError } from '../gateway/sources.js';
+import { readSources, readText, SourceError } from '../gateway/sources.js';
 import type { Stubs } from '../gateway/stubs.js';
 import { parseUpstreamFile, parseUpstreamMapping, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import type { WorkloadCertificates } from '../registry/push-context.js';
@@ -187,7 +186,7 @@ async function readWorkloadCertificates(folder: string): Promise<WorkloadCertifi
 
 async function text(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readText(file);
   } catch (error) {
     throw new CommandError(NOT_FOUND, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }

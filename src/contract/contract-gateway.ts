@@ -1,7 +1,6 @@
 // A contract's configuration, ready to be asked: compiled, with its upstreams in place, nothing of it beyond loopback. In
 // decide mode nothing listens; in run mode the same snapshot serves real listeners.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { issueCertificate } from '../certs/development-ca.js';
 import { isKeyPair } from '../certs/key-pair.js';
@@ -17,7 +16,7 @@ import { type CompileOptions, type Configuration, compile } from '../gateway/com
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
 import { type RunningGateway, runGateway } from '../gateway/run.js';
-import { readSources, SourceError } from '../gateway/sources.js';
+import { readSources, readText, SourceError } from '../gateway/sources.js';
 import { placeholderAddresses, silentStubs } from '../gateway/stubs.js';
 import { parseUpstreamEntry, type UpstreamMapping } from '../gateway/upstream-mapping.js';
 import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
@@ -254,15 +253,15 @@ async function compileOptions(contract: Contract, changes: CompileOptions): Prom
   const meshConfig =
     spec.meshConfig === undefined
       ? undefined
-      : { file: spec.meshConfig, text: await readText(contract, 'gateway.meshConfig', spec.meshConfig), named: true };
+      : { file: spec.meshConfig, text: await textOf(contract, 'gateway.meshConfig', spec.meshConfig), named: true };
   const folder = spec.workloadCerts;
   const workload =
     folder === undefined
       ? undefined
       : {
-          certificateChain: await readText(contract, 'gateway.workloadCerts', path.join(folder, 'cert.pem')),
-          privateKey: await readText(contract, 'gateway.workloadCerts', path.join(folder, 'key.pem')),
-          root: await readText(contract, 'gateway.workloadCerts', path.join(folder, 'root.pem')),
+          certificateChain: await textOf(contract, 'gateway.workloadCerts', path.join(folder, 'cert.pem')),
+          privateKey: await textOf(contract, 'gateway.workloadCerts', path.join(folder, 'key.pem')),
+          root: await textOf(contract, 'gateway.workloadCerts', path.join(folder, 'root.pem')),
         };
   const { proxy = {} } = changes;
   return {
@@ -303,8 +302,8 @@ async function makeClient(
   certificates: DevelopmentCertificates,
 ): Promise<ClientCertificate | Diagnostic> {
   if (spec.kind === 'files') {
-    const cert = await readText(contract, `clients.${spec.name}.cert`, spec.cert, spec);
-    const key = await readText(contract, `clients.${spec.name}.key`, spec.key, spec);
+    const cert = await textOf(contract, `clients.${spec.name}.cert`, spec.cert, spec);
+    const key = await textOf(contract, `clients.${spec.name}.key`, spec.key, spec);
     if (isKeyPair({ certificate: cert, privateKey: key })) return { cert, key };
     const parameters = { what: `clients.${spec.name}`, reason: 'the files hold no PEM certificate and private key' };
     return createDiagnostic(ContractFile, spec.origin, parameters);
@@ -318,9 +317,9 @@ async function makeClient(
   return { cert: pair.certificate, key: pair.privateKey };
 }
 
-async function readText(contract: Contract, what: string, file: string, spec?: ClientSpec): Promise<string> {
+async function textOf(contract: Contract, what: string, file: string, spec?: ClientSpec): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readText(file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const diagnostic = createDiagnostic(ContractFile, spec?.origin ?? contract.gatewayOrigin, { what, reason });
