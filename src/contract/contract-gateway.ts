@@ -1,7 +1,6 @@
 // A contract's configuration, ready to be asked: compiled, with its upstreams in place, nothing of it beyond loopback. In
 // decide mode nothing listens; in run mode the same snapshot serves real listeners.
 
-import path from 'node:path';
 import { issueCertificate } from '../certs/development-ca.js';
 import { isKeyPair } from '../certs/key-pair.js';
 import type { Source } from '../config/load.js';
@@ -19,6 +18,7 @@ import { type RunningGateway, runGateway } from '../gateway/run.js';
 import { readSources, readText, SourceError } from '../gateway/sources.js';
 import { placeholderAddresses, silentStubs } from '../gateway/stubs.js';
 import { parseUpstreamEntry, type UpstreamMapping } from '../gateway/upstream-mapping.js';
+import { readWorkloadCertificates } from '../gateway/workload.js';
 import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
 import { type RespondingStub, startRespondingStub } from '../stub/responding-stub.js';
 import type { ClientSpec, Contract, UpstreamSpec } from './contract.js';
@@ -254,15 +254,7 @@ async function compileOptions(contract: Contract, changes: CompileOptions): Prom
     spec.meshConfig === undefined
       ? undefined
       : { file: spec.meshConfig, text: await textOf(contract, 'gateway.meshConfig', spec.meshConfig), named: true };
-  const folder = spec.workloadCerts;
-  const workload =
-    folder === undefined
-      ? undefined
-      : {
-          certificateChain: await textOf(contract, 'gateway.workloadCerts', path.join(folder, 'cert.pem')),
-          privateKey: await textOf(contract, 'gateway.workloadCerts', path.join(folder, 'key.pem')),
-          root: await textOf(contract, 'gateway.workloadCerts', path.join(folder, 'root.pem')),
-        };
+  const workload = spec.workloadCerts === undefined ? undefined : await readIdentity(contract, spec.workloadCerts);
   const { proxy = {} } = changes;
   return {
     namespace: changes.namespace ?? spec.namespace,
@@ -279,6 +271,20 @@ async function compileOptions(contract: Contract, changes: CompileOptions): Prom
     workloadCertificates: changes.workloadCertificates ?? workload,
     trustUpstreams: true,
   };
+}
+
+async function readIdentity(contract: Contract, folder: string): ReturnType<typeof readWorkloadCertificates> {
+  try {
+    return await readWorkloadCertificates(folder);
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    const parameters = { what: 'gateway.workloadCerts', reason: error.message };
+    throw new ContractError(
+      [createDiagnostic(ContractFile, contract.gatewayOrigin, parameters)],
+      error.message,
+      'ENOENT',
+    );
+  }
 }
 
 async function makeClients(
