@@ -41,6 +41,7 @@ export type { HeaderRecord, Reply, UpstreamSaw } from './gateway/client/reply.js
 export type { TlsOutcome } from './gateway/client/tls-outcome.js';
 export { ConfigError } from './gateway/compile.js';
 export { OptionError } from './gateway/option-error.js';
+export { SourceError } from './gateway/sources.js';
 export type { WorkloadCertificates } from './registry/push-context.js';
 export type { Snapshot } from './xds/index.js';
 
@@ -179,7 +180,8 @@ export interface GatewayHandle extends AsyncDisposable {
  *     gateway.addresses[443]; // { address: '127.0.0.1', port: 40123 }
  *     gateway.decide({ port: 443, tls: 'tls', host: 'shop.example.com' }).cluster; // 'outbound|80||cart.shop.svc.cluster.local'
  *
- * Rejects with `ConfigError` (`.diagnostics`) when the configuration has errors; a busy port rejects too.
+ * Rejects with `ConfigError` (`.diagnostics`) when the configuration has errors, with `SourceError` (`.path`) when a file
+ * is not there; a busy port rejects too.
  */
 export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
   checkGatewayOptions('startGateway', options);
@@ -368,6 +370,7 @@ class Handle implements GatewayHandle {
     if (result.kind === 'applied') return;
     const failed = result.failed[0];
     if (failed !== undefined) throw new Error(`cannot bind ${failed.tried}: ${failed.code}`);
+    if (result.diagnostics.length === 0) throw new Error('the gateway is closed');
     throw new ConfigError(result.diagnostics);
   }
 

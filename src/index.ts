@@ -19,6 +19,7 @@ export {
   OptionError,
   type Reply,
   type Snapshot,
+  SourceError,
   startGateway,
   type TlsOutcome,
   type TlsVersion,

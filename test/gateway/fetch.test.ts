@@ -1,7 +1,16 @@
 // The library: what fetch says of everything that a data plane can do, and that nothing of a gateway is left behind.
+import path from 'node:path';
 import t from 'tap';
 import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
-import { ConfigError, decide, loadConfig, OptionError, type Reply, startGateway } from '../../src/index.js';
+import {
+  ConfigError,
+  decide,
+  loadConfig,
+  OptionError,
+  type Reply,
+  SourceError,
+  startGateway,
+} from '../../src/index.js';
 import { generateClient, runContract, startRecordingUpstream } from '../../src/testing.js';
 import { folderWith } from '../support/shop-yaml.js';
 
@@ -342,6 +351,15 @@ t.test('a snapshot is asked by server port, and knows its lines', async (t) => {
   t.match(decide(copy, { ...call, port: 8443 }), { virtualHost: 'shop.example.com:443' }, 'a copy is a snapshot too');
   await using gateway = await startGateway({ config: [{ yaml: CONFIG }], devCerts: true });
   t.equal(decide(gateway.snapshot, call).upstreamRequest?.path, '/x');
+});
+
+t.test('a file that is not there, and a reload of what is closed, are said as such', async (t) => {
+  const missing = path.join(t.testdir({}), 'gone.yaml');
+  await t.rejects(startGateway({ config: [missing] }), SourceError);
+  await t.rejects(loadConfig({ config: [missing] }), { name: 'SourceError', path: missing });
+  const gateway = await startGateway({ config: [{ yaml: CONFIG }] });
+  await gateway.close();
+  await t.rejects(gateway.reload(), { name: 'Error', message: 'the gateway is closed' });
 });
 
 t.test('what cannot be is said at once', async (t) => {
