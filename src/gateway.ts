@@ -1,32 +1,49 @@
 // The library: start a gateway in-process, ask it where calls go, load a configuration without starting anything.
+import { isIP } from 'node:net';
 import { issueCertificate } from './certs/development-ca.js';
 import type { Source } from './config/load.js';
 import type { MeshConfig } from './config/model/mesh-config.js';
-import { decide as decideCall } from './decide/decide.js';
+import { type DecideOptions, decide as decideCall } from './decide/decide.js';
 import type { Call, Decision } from './decide/decision.js';
-import { buildSnapshotIndex } from './decide/snapshot-index.js';
+import { buildSnapshotIndex, type SnapshotIndex } from './decide/snapshot-index.js';
 import type { Diagnostic } from './diagnostics/diagnostic.js';
 import { type AnalysisOptions, AnalysisSession, parseSuppression } from './gateway/analysis.js';
 import type { ClientCertificate } from './gateway/client/client-connection.js';
 import { type FetchOptions, fetchFrom } from './gateway/client/fetch.js';
 import type { Reply } from './gateway/client/reply.js';
-import { type CompileOptions, ConfigError, compile } from './gateway/compile.js';
+import { type CompileOptions, ConfigError, type Configuration, compile } from './gateway/compile.js';
 import { DevelopmentCertificates } from './gateway/development-certificates.js';
 import { Observation } from './gateway/observation.js';
-import { checkOptionNames, OptionError } from './gateway/option-error.js';
+import {
+  checkOptions,
+  either,
+  LIST_OF_TEXTS,
+  NUMBER,
+  OBJECT_OF_TEXTS,
+  OptionError,
+  type OptionRule,
+  PLAIN_OBJECT,
+  TEXT,
+  YES_OR_NO,
+} from './gateway/option-error.js';
 import { type RunningGateway, runGateway } from './gateway/run.js';
 import { readSources } from './gateway/sources.js';
 import { parseUpstreamEntry, type UpstreamMapping } from './gateway/upstream-mapping.js';
+import { parseLocality, readWorkloadCertificates } from './gateway/workload.js';
 import type { WorkloadCertificates } from './registry/push-context.js';
 import type { Received } from './stub/received.js';
 import type { Snapshot } from './xds/index.js';
 
+export type { MeshConfig } from './config/model/mesh-config.js';
 export type { ClientCertificate, TlsVersion } from './gateway/client/client-connection.js';
 export type { FetchOptions } from './gateway/client/fetch.js';
 export type { HeaderRecord, Reply, UpstreamSaw } from './gateway/client/reply.js';
 export type { TlsOutcome } from './gateway/client/tls-outcome.js';
 export { ConfigError } from './gateway/compile.js';
 export { OptionError } from './gateway/option-error.js';
+export { SourceError } from './gateway/sources.js';
+export type { WorkloadCertificates } from './registry/push-context.js';
+export type { Snapshot } from './xds/index.js';
 
 /** An upstream that tells what it receives, such as `startRecordingUpstream` of `postern/testing` makes. */
 export interface ObservableUpstream {
@@ -54,10 +71,12 @@ export interface GatewayOptions {
   readonly gatewayLabels?: Readonly<Record<string, string>>;
   readonly gatewayNamespace?: string;
   readonly nodeMetadata?: Readonly<Record<string, string>>;
-  readonly nodeLocality?: { readonly region?: string; readonly zone?: string; readonly subZone?: string };
+  /** 'REGION/ZONE/SUBZONE', or its parts. */
+  readonly nodeLocality?: string | { readonly region?: string; readonly zone?: string; readonly subZone?: string };
   /** A file with MeshConfig, or its fields. */
   readonly meshConfig?: string | MeshConfig;
-  readonly workloadCerts?: WorkloadCertificates;
+  /** The gateway's mesh identity: a folder with root.pem, cert.pem and key.pem, or the PEM texts. */
+  readonly workloadCerts?: string | WorkloadCertificates;
   /** Files with more bytes than this are refused; default 8 MiB. */
   readonly maxInput?: number;
 }
@@ -71,23 +90,56 @@ export interface ClientSubject {
   readonly uris?: readonly string[];
 }
 
-const OPTIONS: readonly (keyof GatewayOptions)[] = [
-  'config',
-  'ports',
-  'address',
-  'upstreams',
-  'stubs',
-  'assumeServices',
-  'devCerts',
-  'namespace',
-  'gatewayLabels',
-  'gatewayNamespace',
-  'nodeMetadata',
-  'nodeLocality',
-  'meshConfig',
-  'workloadCerts',
-  'maxInput',
-];
+/** What the options of `issueClientCertificate` and of those who hand them on must be. */
+export const CLIENT_SUBJECT: Readonly<Record<keyof ClientSubject, OptionRule>> = {
+  commonName: TEXT,
+  dnsNames: LIST_OF_TEXTS,
+  uris: LIST_OF_TEXTS,
+};
+
+const OPTIONS: Readonly<Record<keyof GatewayOptions, OptionRule>> = {
+  config: { holds: isConfig, expected: 'a list of paths or { yaml }' },
+  ports: PLAIN_OBJECT,
+  address: { holds: isBindAddress, expected: 'an IP address of this machine' },
+  upstreams: { holds: isUpstreams, expected: "'HOST[:PORT][/SUBSET]': 'ADDR:PORT', or upstreams of postern/testing" },
+  stubs: YES_OR_NO,
+  assumeServices: YES_OR_NO,
+  devCerts: YES_OR_NO,
+  namespace: TEXT,
+  gatewayLabels: OBJECT_OF_TEXTS,
+  gatewayNamespace: TEXT,
+  nodeMetadata: OBJECT_OF_TEXTS,
+  nodeLocality: either(TEXT, OBJECT_OF_TEXTS),
+  meshConfig: either({ ...TEXT, expected: 'a path' }, PLAIN_OBJECT),
+  workloadCerts: either(
+    { ...TEXT, expected: 'a folder' },
+    { holds: isIdentity, expected: '{ certificateChain, privateKey, root }' },
+  ),
+  maxInput: NUMBER,
+};
+
+function isConfig(value: unknown): boolean {
+  const isEntry = (entry: unknown): boolean =>
+    typeof entry === 'string' ||
+    (typeof entry === 'object' && entry !== null && 'yaml' in entry && typeof entry.yaml === 'string');
+  return Array.isArray(value) && value.length > 0 && value.every(isEntry);
+}
+
+function isBindAddress(value: unknown): boolean {
+  return typeof value === 'string' && (isIP(value) !== 0 || value === 'localhost');
+}
+
+function isUpstreams(value: unknown): boolean {
+  const isUpstream = (one: unknown): boolean =>
+    typeof one === 'string' ||
+    (typeof one === 'object' && one !== null && 'observe' in one && typeof one.observe === 'function');
+  return PLAIN_OBJECT.holds(value) && Object.values(value as object).every(isUpstream);
+}
+
+function isIdentity(value: unknown): boolean {
+  const texts = typeof value === 'object' && value !== null ? (value as Partial<Record<string, unknown>>) : {};
+  return ['certificateChain', 'privateKey', 'root'].every((name) => typeof texts[name] === 'string');
+}
 
 /** A running gateway. `await using` closes it. */
 export interface GatewayHandle extends AsyncDisposable {
@@ -128,10 +180,11 @@ export interface GatewayHandle extends AsyncDisposable {
  *     gateway.addresses[443]; // { address: '127.0.0.1', port: 40123 }
  *     gateway.decide({ port: 443, tls: 'tls', host: 'shop.example.com' }).cluster; // 'outbound|80||cart.shop.svc.cluster.local'
  *
- * Rejects with `ConfigError` (`.diagnostics`) when the configuration has errors; a busy port rejects too.
+ * Rejects with `ConfigError` (`.diagnostics`) when the configuration has errors, with `SourceError` (`.path`) when a file
+ * is not there; a busy port rejects too.
  */
 export async function startGateway(options: GatewayOptions): Promise<GatewayHandle> {
-  checkOptions('startGateway', options, OPTIONS);
+  checkGatewayOptions('startGateway', options);
   const observation = new Observation();
   for (const upstream of Object.values(options.upstreams ?? {})) {
     if (typeof upstream !== 'string') upstream.observe(observation.received);
@@ -160,21 +213,21 @@ export async function startGateway(options: GatewayOptions): Promise<GatewayHand
 /**
  * Loads and translates a configuration without starting anything.
  *
- *     const { snapshot, diagnostics } = await loadConfig({ config: ['k8s/'] });
- *     decide(snapshot, { port: 8443, tls: 'tls', host: 'shop.example.com' });
+ *     const loaded = await loadConfig({ config: ['k8s/'] });
+ *     decide(loaded, { port: 443, tls: 'tls', host: 'shop.example.com' });
  *
  * Rejects with `ConfigError` when it has errors.
  */
 export async function loadConfig(
   options: Omit<GatewayOptions, 'ports' | 'address' | 'stubs'>,
 ): Promise<{ readonly snapshot: Snapshot; readonly diagnostics: readonly Diagnostic[] }> {
-  checkOptions('loadConfig', options, OPTIONS);
-  const { snapshot, diagnostics } = await compile(await readConfig(options.config), await compileOptions(options), {
+  checkGatewayOptions('loadConfig', options);
+  const compiled = await compile(await readConfig(options.config), await compileOptions(options), {
     stubs: undefined,
     certificates: new DevelopmentCertificates(undefined),
     devCerts: options.devCerts === true,
   });
-  return { snapshot, diagnostics };
+  return { snapshot: publish(compiled), diagnostics: compiled.diagnostics };
 }
 
 /** What `analyze` takes beside the options that loading has. */
@@ -206,7 +259,7 @@ export interface AnalyzeResult {
  * is wrong in the files.
  */
 export async function analyze(options: AnalyzeOptions): Promise<AnalyzeResult> {
-  checkOptions('analyze', options, [...OPTIONS, 'suppress']);
+  checkGatewayOptions('analyze', options, { suppress: LIST_OF_TEXTS });
   const suppressions = (options.suppress ?? []).map((written) => {
     const suppression = parseSuppression(written);
     if (suppression === undefined)
@@ -229,9 +282,34 @@ let lastAnalysis:
   | { readonly key: string; readonly options: AnalysisOptions; readonly session: AnalysisSession }
   | undefined;
 
-/** What the gateway of this snapshot would do with a call. */
-export function decide(snapshot: Snapshot, call: Call): Decision {
-  return decideCall(buildSnapshotIndex(snapshot), call);
+/**
+ * What the gateway of a configuration would do with a call; opens no socket.
+ *
+ *     const loaded = await loadConfig({ config: ['k8s/'] });
+ *     decide(loaded, { port: 443, tls: 'tls', host: 'shop.example.com' }).cluster; // 'outbound|80||cart.shop.svc.cluster.local'
+ *
+ * A snapshot alone will do. One that was read from elsewhere (JSON of another process) knows container ports only, and
+ * no lines of files.
+ */
+export function decide(loaded: Snapshot | { readonly snapshot: Snapshot }, call: Call): Decision {
+  const snapshot = 'snapshot' in loaded ? loaded.snapshot : loaded;
+  let known = asked.get(snapshot);
+  if (known === undefined) {
+    known = { index: buildSnapshotIndex(snapshot), options: compiledFrom.get(snapshot) ?? {} };
+    asked.set(snapshot, known);
+  }
+  return decideCall(known.index, call, known.options);
+}
+
+/** What a compiled snapshot does not carry itself: the ports of the Service, and the places of its origins. */
+const compiledFrom = new WeakMap<Snapshot, DecideOptions>();
+/** Snapshots that were asked before; an index costs as much as a thousand questions. */
+const asked = new WeakMap<Snapshot, { readonly index: SnapshotIndex; readonly options: DecideOptions }>();
+
+/** The snapshot of a configuration, ready for `decide`. */
+function publish({ snapshot, origins, servicePorts }: Configuration): Snapshot {
+  if (!compiledFrom.has(snapshot)) compiledFrom.set(snapshot, { origins, servicePorts });
+  return snapshot;
 }
 
 class Handle implements GatewayHandle {
@@ -262,7 +340,7 @@ class Handle implements GatewayHandle {
   }
 
   get snapshot(): Snapshot {
-    return this.gateway.snapshot;
+    return publish(this.gateway.compiled);
   }
 
   decide(call: Call): Decision {
@@ -277,7 +355,7 @@ class Handle implements GatewayHandle {
   }
 
   async issueClientCertificate(subject: ClientSubject = {}): Promise<ClientCertificate> {
-    checkOptionNames('issueClientCertificate', subject, ['commonName', 'dnsNames', 'uris']);
+    checkOptions('issueClientCertificate', subject, CLIENT_SUBJECT);
     if (!this.certificates.isUsed) {
       throw new OptionError('devCerts', 'issueClientCertificate: no server of this gateway trusts a development CA');
     }
@@ -292,6 +370,7 @@ class Handle implements GatewayHandle {
     if (result.kind === 'applied') return;
     const failed = result.failed[0];
     if (failed !== undefined) throw new Error(`cannot bind ${failed.tried}: ${failed.code}`);
+    if (result.diagnostics.length === 0) throw new Error('the gateway is closed');
     throw new ConfigError(result.diagnostics);
   }
 
@@ -314,7 +393,7 @@ async function readConfig(config: GatewayOptions['config']): Promise<Source[]> {
 }
 
 async function compileOptions(options: Omit<GatewayOptions, 'ports' | 'address' | 'stubs'>): Promise<CompileOptions> {
-  const { meshConfig } = options;
+  const { meshConfig, nodeLocality, workloadCerts } = options;
   return {
     namespace: options.namespace,
     meshConfig: typeof meshConfig === 'string' ? (await readSources([meshConfig]))[0] : undefined,
@@ -324,21 +403,27 @@ async function compileOptions(options: Omit<GatewayOptions, 'ports' | 'address' 
       ...(options.gatewayLabels === undefined ? {} : { labels: options.gatewayLabels }),
       ...(options.gatewayNamespace === undefined ? {} : { namespace: options.gatewayNamespace }),
       ...(options.nodeMetadata === undefined ? {} : { metadata: options.nodeMetadata }),
-      ...(options.nodeLocality === undefined ? {} : { locality: options.nodeLocality }),
+      ...(nodeLocality === undefined
+        ? {}
+        : { locality: typeof nodeLocality === 'string' ? parseLocality(nodeLocality) : nodeLocality }),
     },
     upstreams: Object.entries(options.upstreams ?? {}).map(([key, target]) =>
       mapping(key, typeof target === 'string' ? target : target.address),
     ),
     assumeServices: options.assumeServices,
-    workloadCertificates: options.workloadCerts,
+    workloadCertificates:
+      typeof workloadCerts === 'string' ? await readWorkloadCertificates(workloadCerts) : workloadCerts,
   };
 }
 
-function checkOptions(where: string, options: GatewayOptions, known: readonly string[]): void {
-  checkOptionNames(where, options, known);
-  if (!Array.isArray(options.config) || options.config.length === 0) {
-    throw new OptionError('config', `${where}: config: expected a list of paths or { yaml }`);
-  }
+function checkGatewayOptions(
+  where: string,
+  options: GatewayOptions,
+  more: Readonly<Record<string, OptionRule>> = {},
+): void {
+  checkOptions(where, options, { ...OPTIONS, ...more });
+  if (options.config === undefined)
+    throw new OptionError('config', `${where}: config: expected ${OPTIONS.config.expected}`);
   for (const [port, bind] of Object.entries(options.ports ?? {})) {
     for (const number of [Number(port), bind]) {
       if (!Number.isInteger(number) || number < 0 || number > 65535) {

@@ -1,15 +1,13 @@
 // The flags that every command which loads configuration understands, and what they mean.
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Source } from '../config/load.js';
 import { renderDiagnostics } from '../diagnostics/render.js';
 import { type Compiled, type CompileOptions, ConfigError, compile } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
-import { readSources, SourceError } from '../gateway/sources.js';
+import { readSources, readText, SourceError } from '../gateway/sources.js';
 import type { Stubs } from '../gateway/stubs.js';
 import { parseUpstreamFile, parseUpstreamMapping, type UpstreamMapping } from '../gateway/upstream-mapping.js';
-import type { WorkloadCertificates } from '../registry/push-context.js';
+import { parseLocality, readWorkloadCertificates } from '../gateway/workload.js';
 import { BAD_INPUT, CommandError, NOT_FOUND, USAGE } from './exit-codes.js';
 
 /** As commander gives them. */
@@ -112,9 +110,13 @@ export function configArguments(paths: readonly string[], flags: ConfigFlags): r
 }
 
 /** Reads the configuration; exits 66 for what is not there. */
-export async function loadSources(paths: readonly string[]): Promise<Source[]> {
+export function loadSources(paths: readonly string[]): Promise<Source[]> {
+  return orNotFound(readSources(paths));
+}
+
+async function orNotFound<T>(reading: Promise<T>): Promise<T> {
   try {
-    return await readSources(paths);
+    return await reading;
   } catch (error) {
     if (error instanceof SourceError) throw new CommandError(NOT_FOUND, error.message);
     throw error;
@@ -141,7 +143,7 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
     upstreams: await readMappings(flags),
     assumeServices: flags.assumeServices,
     workloadCertificates:
-      flags.workloadCerts === undefined ? undefined : await readWorkloadCertificates(flags.workloadCerts),
+      flags.workloadCerts === undefined ? undefined : await orNotFound(readWorkloadCertificates(flags.workloadCerts)),
   };
 }
 
@@ -177,17 +179,9 @@ async function readMappings(flags: ConfigFlags): Promise<UpstreamMapping[]> {
   return [...parsed, ...mappings];
 }
 
-async function readWorkloadCertificates(folder: string): Promise<WorkloadCertificates> {
-  return {
-    certificateChain: await text(path.join(folder, 'cert.pem')),
-    privateKey: await text(path.join(folder, 'key.pem')),
-    root: await text(path.join(folder, 'root.pem')),
-  };
-}
-
 async function text(file: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readText(file);
   } catch (error) {
     throw new CommandError(NOT_FOUND, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -204,13 +198,4 @@ function parseSize(flag: string, written: string): number {
   if (match === null) throw new CommandError(USAGE, `${flag} ${written}: expected a number of bytes, such as 16Mi`);
   const unit = match[2] === 'Mi' ? 1024 * 1024 : match[2] === 'Ki' ? 1024 : 1;
   return Number(match[1]) * unit;
-}
-
-function parseLocality(written: string): { region?: string; zone?: string; subZone?: string } {
-  const [region, zone, subZone] = written.split('/');
-  return {
-    ...(region ? { region } : {}),
-    ...(zone ? { zone } : {}),
-    ...(subZone ? { subZone } : {}),
-  };
 }

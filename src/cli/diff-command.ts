@@ -1,10 +1,11 @@
 // `postern diff OLD NEW`: which hosts, paths and server names change destination, status or TLS policy between two
 // configurations. Both are asked the same questions; what only looks different is no difference.
 import { Command, Option } from 'commander';
+import type { Source } from '../config/load.js';
 import { type ComparedSnapshot, compareSnapshots, type SnapshotDifference } from '../decide/snapshot-comparison.js';
 import { buildSnapshotIndex } from '../decide/snapshot-index.js';
 import { addConfigOptions, type ConfigFlags, compileSources, loadSources } from './config-options.js';
-import { DIFFERENT, OK } from './exit-codes.js';
+import { CommandError, DIFFERENT, OK, USAGE } from './exit-codes.js';
 
 interface DiffFlags extends ConfigFlags {
   readonly output: 'text' | 'json';
@@ -14,13 +15,16 @@ export function diffCommand(): Command {
   return addConfigOptions(
     new Command('diff')
       .description('tell which hosts, paths and server names change destination, status or TLS policy')
-      .argument('<OLD>', 'file or folder')
-      .argument('<NEW>', 'file or folder')
+      .argument('<OLD>', 'file or folder, or - for standard input')
+      .argument('<NEW>', 'file or folder, or - for standard input')
       .addOption(new Option('-o, --output <FORMAT>', 'format').choices(['text', 'json']).default('text')),
   ).action(async (old: string, next: string, flags: DiffFlags) => {
+    if ([old, next, ...flags.filename].filter((path) => path === '-').length > 1)
+      throw new CommandError(USAGE, '- can be only one of OLD, NEW and --filename: standard input is read once');
+    const common = await loadSources(flags.filename);
     const { differences, connections, requests, skipped } = compareSnapshots(
-      await compiled(old, flags),
-      await compiled(next, flags),
+      await compiled(old, common, flags),
+      await compiled(next, common, flags),
     );
     process.stdout.write(
       flags.output === 'json'
@@ -35,8 +39,9 @@ export function diffCommand(): Command {
   });
 }
 
-async function compiled(path: string, flags: DiffFlags): Promise<ComparedSnapshot> {
-  const { snapshot, origins } = await compileSources(await loadSources([path]), flags);
+/** `common` belongs to both sides; an object that a side has too is the side's. */
+async function compiled(path: string, common: readonly Source[], flags: DiffFlags): Promise<ComparedSnapshot> {
+  const { snapshot, origins } = await compileSources([...common, ...(await loadSources([path]))], flags);
   return { index: buildSnapshotIndex(snapshot), origins };
 }
 

@@ -27,6 +27,8 @@ export function proxyConfigCommand(): Command {
   ).action(async (named: string, paths: readonly string[], flags: ProxyConfigFlags) => {
     const section = named.endsWith('s') ? named : `${named}s`;
     if (!isSection(section)) throw new CommandError(USAGE, `no such section: ${named}`);
+    if (flags.admin !== undefined && paths.length + flags.filename.length > 0)
+      throw new CommandError(USAGE, '--admin reads a running gateway: name no files beside it');
     const dumped = flags.admin === undefined ? await fromFiles(paths, flags) : await fromAdmin(flags.admin);
     process.stdout.write(
       flags.output === 'json'

@@ -1,8 +1,6 @@
 // A contract's configuration, ready to be asked: compiled, with its upstreams in place, nothing of it beyond loopback. In
 // decide mode nothing listens; in run mode the same snapshot serves real listeners.
 
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { issueCertificate } from '../certs/development-ca.js';
 import { isKeyPair } from '../certs/key-pair.js';
 import type { Source } from '../config/load.js';
@@ -17,9 +15,10 @@ import { type CompileOptions, type Configuration, compile } from '../gateway/com
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
 import { Observation } from '../gateway/observation.js';
 import { type RunningGateway, runGateway } from '../gateway/run.js';
-import { readSources, SourceError } from '../gateway/sources.js';
+import { readSources, readText, SourceError } from '../gateway/sources.js';
 import { placeholderAddresses, silentStubs } from '../gateway/stubs.js';
 import { parseUpstreamEntry, type UpstreamMapping } from '../gateway/upstream-mapping.js';
+import { readWorkloadCertificates } from '../gateway/workload.js';
 import { type EchoStub, startEchoStub } from '../stub/echo-stub.js';
 import { type RespondingStub, startRespondingStub } from '../stub/responding-stub.js';
 import type { ClientSpec, Contract, UpstreamSpec } from './contract.js';
@@ -254,16 +253,8 @@ async function compileOptions(contract: Contract, changes: CompileOptions): Prom
   const meshConfig =
     spec.meshConfig === undefined
       ? undefined
-      : { file: spec.meshConfig, text: await readText(contract, 'gateway.meshConfig', spec.meshConfig), named: true };
-  const folder = spec.workloadCerts;
-  const workload =
-    folder === undefined
-      ? undefined
-      : {
-          certificateChain: await readText(contract, 'gateway.workloadCerts', path.join(folder, 'cert.pem')),
-          privateKey: await readText(contract, 'gateway.workloadCerts', path.join(folder, 'key.pem')),
-          root: await readText(contract, 'gateway.workloadCerts', path.join(folder, 'root.pem')),
-        };
+      : { file: spec.meshConfig, text: await textOf(contract, 'gateway.meshConfig', spec.meshConfig), named: true };
+  const workload = spec.workloadCerts === undefined ? undefined : await readIdentity(contract, spec.workloadCerts);
   const { proxy = {} } = changes;
   return {
     namespace: changes.namespace ?? spec.namespace,
@@ -280,6 +271,20 @@ async function compileOptions(contract: Contract, changes: CompileOptions): Prom
     workloadCertificates: changes.workloadCertificates ?? workload,
     trustUpstreams: true,
   };
+}
+
+async function readIdentity(contract: Contract, folder: string): ReturnType<typeof readWorkloadCertificates> {
+  try {
+    return await readWorkloadCertificates(folder);
+  } catch (error) {
+    if (!(error instanceof SourceError)) throw error;
+    const parameters = { what: 'gateway.workloadCerts', reason: error.message };
+    throw new ContractError(
+      [createDiagnostic(ContractFile, contract.gatewayOrigin, parameters)],
+      error.message,
+      'ENOENT',
+    );
+  }
 }
 
 async function makeClients(
@@ -303,8 +308,8 @@ async function makeClient(
   certificates: DevelopmentCertificates,
 ): Promise<ClientCertificate | Diagnostic> {
   if (spec.kind === 'files') {
-    const cert = await readText(contract, `clients.${spec.name}.cert`, spec.cert, spec);
-    const key = await readText(contract, `clients.${spec.name}.key`, spec.key, spec);
+    const cert = await textOf(contract, `clients.${spec.name}.cert`, spec.cert, spec);
+    const key = await textOf(contract, `clients.${spec.name}.key`, spec.key, spec);
     if (isKeyPair({ certificate: cert, privateKey: key })) return { cert, key };
     const parameters = { what: `clients.${spec.name}`, reason: 'the files hold no PEM certificate and private key' };
     return createDiagnostic(ContractFile, spec.origin, parameters);
@@ -318,9 +323,9 @@ async function makeClient(
   return { cert: pair.certificate, key: pair.privateKey };
 }
 
-async function readText(contract: Contract, what: string, file: string, spec?: ClientSpec): Promise<string> {
+async function textOf(contract: Contract, what: string, file: string, spec?: ClientSpec): Promise<string> {
   try {
-    return await readFile(file, 'utf8');
+    return await readText(file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const diagnostic = createDiagnostic(ContractFile, spec?.origin ?? contract.gatewayOrigin, { what, reason });

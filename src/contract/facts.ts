@@ -84,8 +84,8 @@ export function renderFact(fact: Fact): string {
   return [fact.value, ...(fact.also ?? []).filter((name) => name !== fact.value)].map(renderValue).join(', ');
 }
 
-/** Words as they are, everything else in quotes and not without end. */
+/** Words as they are, everything else in quotes and not without end; so are the words that say there is no value. */
 function renderValue(value: string): string {
-  if (/^[\w./:|*@-]+$/.test(value)) return value;
+  if (/^(?!(?:absent|present)$)[\w./:|*@-]+$/.test(value)) return value;
   return JSON.stringify(value.length > 300 ? `${value.slice(0, 300)}…` : value);
 }

@@ -1,8 +1,14 @@
 // Upstreams and clients for tests that use the library directly.
 import { issueCertificate } from '../certs/development-ca.js';
 import type { KeyPair } from '../certs/key-pair.js';
-import { checkOptionNames, OptionError } from '../gateway/option-error.js';
-import type { ClientCertificate, ClientSubject, GatewayHandle, ObservableUpstream } from '../gateway.js';
+import { ANYTHING, checkOptions, OptionError, TEXT } from '../gateway/option-error.js';
+import {
+  CLIENT_SUBJECT,
+  type ClientCertificate,
+  type ClientSubject,
+  type GatewayHandle,
+  type ObservableUpstream,
+} from '../gateway.js';
 import type { Received } from '../stub/received.js';
 import { type StubAnswer, startRespondingStub } from '../stub/responding-stub.js';
 
@@ -32,7 +38,7 @@ export interface RecordingUpstream extends ObservableUpstream, AsyncDisposable {
  *     (await gateway.fetch('https://local.test/')).upstreamSaw?.path; // '/'
  */
 export async function startRecordingUpstream(options: RecordingUpstreamOptions = {}): Promise<RecordingUpstream> {
-  checkOptionNames('startRecordingUpstream', options, ['name', 'respond']);
+  checkOptions('startRecordingUpstream', options, { name: TEXT, respond: ANYTHING });
   const { name = 'upstream', respond = [] } = options;
   const received: Received[] = [];
   const listeners: ((received: Received, peerPort: number) => void)[] = [];
@@ -71,7 +77,7 @@ export interface GeneratedClient extends ClientSubject {
  *     (await gateway.fetch('https://admin.example.com/', { client: rogue })).error; // 'mtls_error'
  */
 export async function generateClient(options: GeneratedClient = {}): Promise<ClientCertificate> {
-  checkOptionNames('generateClient', options, ['commonName', 'dnsNames', 'uris', 'signedBy']);
+  checkOptions('generateClient', options, { ...CLIENT_SUBJECT, signedBy: ANYTHING });
   const { signedBy = 'self', ...subject } = options;
   if (typeof signedBy === 'object' && 'issueClientCertificate' in signedBy) {
     return signedBy.issueClientCertificate(subject);

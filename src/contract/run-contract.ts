@@ -1,8 +1,8 @@
 // One contract from file to result: decode, compile, check for what makes a green result worthless, run.
-import { readFile } from 'node:fs/promises';
 import type { Decision } from '../decide/decision.js';
 import { ContractFile, ContractUpstreamUnused } from '../diagnostics/catalogue.js';
 import { createDiagnostic, type Diagnostic } from '../diagnostics/diagnostic.js';
+import { readText } from '../gateway/sources.js';
 import type { Contract, TestCase, UpstreamSpec } from './contract.js';
 import { ContractError } from './contract-error.js';
 import { type ContractGateway, type GatewayChanges, openContractGateway } from './contract-gateway.js';
@@ -33,7 +33,7 @@ export interface RunOptions extends GatewayChanges {
 export async function readContract(file: string): Promise<Contract> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = await readText(file);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ContractError([createDiagnostic(ContractFile, undefined, { what: file, reason })], reason, 'ENOENT');

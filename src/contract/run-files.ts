@@ -1,7 +1,19 @@
 // Contract files for the library: `runContract` of `postern/testing`.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { checkOptionNames, OptionError } from '../gateway/option-error.js';
+import {
+  ANYTHING,
+  checkOptions,
+  either,
+  FUNCTION,
+  LIST_OF_TEXTS,
+  NUMBER,
+  OBJECT_OF_TEXTS,
+  OptionError,
+  type OptionRule,
+  TEXT,
+  YES_OR_NO,
+} from '../gateway/option-error.js';
 import type { GatewayOptions } from '../gateway.js';
 import { findContracts } from './find-contracts.js';
 import { buildReport, type ContractReporter, type Report } from './report.js';
@@ -36,20 +48,20 @@ export interface ContractOptions {
   readonly onTest?: (result: TestResult) => void;
 }
 
-const OPTIONS: readonly (keyof ContractOptions)[] = [
-  'mode',
-  'grep',
-  'tags',
-  'bail',
-  'coverage',
-  'failUnder',
-  'allowUnemulated',
-  'seed',
-  'gatewayLabels',
-  'devCerts',
-  'reporters',
-  'onTest',
-];
+const OPTIONS: Readonly<Record<keyof ContractOptions, OptionRule>> = {
+  mode: ANYTHING,
+  grep: either(TEXT, { holds: (value) => value instanceof RegExp, expected: 'a regular expression' }),
+  tags: LIST_OF_TEXTS,
+  bail: YES_OR_NO,
+  coverage: YES_OR_NO,
+  failUnder: NUMBER,
+  allowUnemulated: YES_OR_NO,
+  seed: NUMBER,
+  gatewayLabels: OBJECT_OF_TEXTS,
+  devCerts: YES_OR_NO,
+  reporters: LIST_OF_TEXTS,
+  onTest: FUNCTION,
+};
 
 /** What came of contract files. */
 export interface ContractReport extends Report {
@@ -76,7 +88,7 @@ export async function runContractFiles(
   files: string | readonly string[],
   options: ContractOptions = {},
 ): Promise<ContractReport> {
-  checkOptionNames('runContract', options, OPTIONS);
+  checkOptions('runContract', options, OPTIONS);
   const run = toRunOptions(options);
   const started = performance.now();
   const contracts = await Promise.all(
@@ -133,7 +145,7 @@ function toRunOptions(options: ContractOptions): RunOptions {
   }
   return {
     ...(mode === undefined ? {} : { mode }),
-    ...(grep === undefined ? {} : { grep: typeof grep === 'string' ? new RegExp(grep) : grep }),
+    ...(grep === undefined ? {} : { grep: typeof grep === 'string' ? pattern(grep) : grep }),
     ...(options.tags === undefined ? {} : { tags: options.tags }),
     bail: options.bail === true,
     coverage: options.coverage === true || failUnder !== undefined,
@@ -142,6 +154,14 @@ function toRunOptions(options: ContractOptions): RunOptions {
     devCerts: options.devCerts === true,
     ...(gatewayLabels === undefined ? {} : { compile: { proxy: { labels: gatewayLabels } } }),
   };
+}
+
+function pattern(grep: string): RegExp {
+  try {
+    return new RegExp(grep);
+  } catch {
+    throw new OptionError('grep', `runContract: grep: ${grep}: no regular expression`);
+  }
 }
 
 interface Output {

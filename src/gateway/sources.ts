@@ -2,6 +2,7 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Source } from '../config/load.js';
+import { decodeText } from '../config/yaml/encoding.js';
 
 /** A path on the command line does not exist or cannot be read (exit 66). */
 export class SourceError extends Error {
@@ -52,7 +53,7 @@ export async function readSources(
     if (seen.has(identity)) return;
     seen.add(identity);
     try {
-      sources.push({ file, text: await readFile(file, 'utf8'), named });
+      sources.push({ file, text: await readText(file), named });
     } catch (error) {
       throw new SourceError(file, error);
     }
@@ -106,9 +107,14 @@ async function walk(
   return files;
 }
 
+/** A file as text, whatever its encoding. Rejects with the system's error where it cannot be read. */
+export async function readText(file: string): Promise<string> {
+  return decodeText(await readFile(file));
+}
+
 /** All of standard input. */
 export async function readStdin(): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return decodeText(Buffer.concat(chunks));
 }

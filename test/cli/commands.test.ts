@@ -124,6 +124,8 @@ t.test('proxy-config prints the sections in the recordings’ shape, and tables'
   t.equal((await runToEnd(['pc', 'nonsense', '-'])).code, 64);
   t.equal((await runToEnd(['pc', 'routes', '--admin', 'http://127.0.0.1:1'])).code, 69);
   t.equal((await runToEnd(['pc', 'routes', '-'], { input: 'a: [' })).code, 65);
+  const both = await runToEnd(['pc', 'routes', '-', '--admin', 'http://127.0.0.1:1']);
+  t.match(both, { code: 64, stderr: 'name no files beside it' });
 });
 
 t.test('version, help, deviations', async (t) => {

@@ -190,15 +190,18 @@ t.test('diff', async (t) => {
     'old.yaml': yaml,
     'new.yaml': yaml.replace('shop.example.com', 'store.example.com'),
     'bad.yaml': 'a: [',
+    'rule.yaml': documents(GATEWAY, route()),
   });
   const at = (name: string) => path.join(folder, name);
-  const [same, text, json, bad, missing, usage] = await Promise.all([
+  const [same, text, json, bad, missing, usage, shared, twice] = await Promise.all([
     runToEnd(['diff', at('old.yaml'), at('old.yaml')]),
     runToEnd(['diff', at('old.yaml'), at('new.yaml')]),
     runToEnd(['diff', at('old.yaml'), at('new.yaml'), '-o', 'json']),
     runToEnd(['diff', at('old.yaml'), at('bad.yaml')]),
     runToEnd(['diff', at('old.yaml'), at('none.yaml')]),
     runToEnd(['diff', at('old.yaml')]),
+    runToEnd(['diff', at('rule.yaml'), at('old.yaml'), '-f', '-', '--no-assume-services'], { input: SERVICE }),
+    runToEnd(['diff', '-', '-'], { input: yaml }),
   ]);
   t.equal(same.code, 0, same.stderr);
   t.equal(same.stdout, '');
@@ -210,4 +213,6 @@ t.test('diff', async (t) => {
   );
   t.match(JSON.parse(json.stdout), [{ aspect: 'status', subject: /./, old: /./, new: /./ }]);
   t.same([bad.code, missing.code, usage.code], [65, 66, 64]);
+  t.equal(shared.code, 0, `--filename belongs to both sides: ${shared.stdout}`);
+  t.match(twice, { code: 64, stderr: 'standard input is read once' });
 });

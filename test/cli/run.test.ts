@@ -1,11 +1,15 @@
 // `postern run` as a user meets it: flags, exit codes, ready file, access log, reload, admin listener, signals.
-import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync, type X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import tls from 'node:tls';
 import t from 'tap';
+import { issueCertificate } from '../../src/certs/development-ca.js';
+import { renderTlsSecret } from '../../src/certs/secret-yaml.js';
 import { paste } from '../support/curl.js';
 import { type RunningPostern, runToEnd, startPostern } from '../support/postern.js';
 import { documents, folderWith, GATEWAY, route, SERVICE } from '../support/shop-yaml.js';
@@ -163,6 +167,70 @@ t.test('an edit is taken over, a bad one keeps the old configuration serving and
   await rename(`${file}.tmp`, file);
   await postern.until('stderr', /reloaded[\s\S]*reloaded/);
   t.equal((await get(postern)).status, 200);
+  await postern.stop();
+});
+
+t.test(
+  'whatever is wrong with an edit, the old configuration serves, and the next good one is taken over',
+  async (t) => {
+    const folder = await folderWith({ 'a.yaml': documents(SERVICE, GATEWAY), 'route.yaml': route() });
+    const file = path.join(folder, 'route.yaml');
+    const postern = await startPostern([path.join(folder, 'a.yaml'), file]);
+    let seen = 0;
+    const after = async (change: () => Promise<void>, said: RegExp): Promise<string> => {
+      await change();
+      await postern.until('stderr', new RegExp(`^[\\s\\S]{${seen},}${said.source}`));
+      const text = postern.stderr().slice(seen);
+      seen = postern.stderr().length;
+      return text;
+    };
+    const stays = /the running configuration stays/;
+    const bad: readonly (readonly [what: string, text: string | Uint8Array, said: RegExp])[] = [
+      ['YAML syntax', `${route()}  nonsense: [`, /route\.yaml:11:\d+ - error PST0101: /],
+      ['not UTF-8', Buffer.from(`${route()}# caf\xe9\n`, 'latin1'), /route\.yaml:11:6 - error PST0101: .*octet 0xe9/],
+      ['schema', route().replace('number: 80', 'number: eighty'), /route\.yaml:10:\d+ - error PST01\d\d: /],
+      ['unknown field', `${route()}    retires: {}\n`, /route\.yaml:11:5 - error PST0110: .*unknown field/],
+      ['the webhook', route().replace('number: 80', 'number: 0'), /route\.yaml:10:\d+ - error IST0106: /],
+      ['no object', 'spec: {}\n', /route\.yaml:1:1 - error PST0103: /],
+    ];
+    for (const [what, text, said] of bad) {
+      t.match(await after(() => writeFile(file, text), stays), said, what);
+      t.equal((await get(postern)).status, 200, `${what}: what was there before serves`);
+    }
+    t.match(await after(() => rm(file), stays), /cannot read .*route\.yaml/);
+    t.equal((await get(postern)).status, 200, 'a file that went away');
+    t.notMatch(postern.stderr(), /^\s+at /m, 'no stack trace');
+    await after(() => writeFile(file, route('gone.shop.svc.cluster.local')), /reloaded: /);
+    t.equal((await get(postern)).status, 503, 'the next good one is in force');
+    await postern.stop();
+  },
+);
+
+t.test('a Secret that is taken away is warned about and stays in use; its successor is taken over', async (t) => {
+  const request = { commonName: 'shop', dnsNames: ['shop.example.com'], usage: 'server' } as const;
+  const secret = async (): Promise<string> =>
+    renderTlsSecret('istio-system', 'shop', await issueCertificate(undefined, request));
+  const gateway = GATEWAY.replace(
+    '{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }',
+    '{ port: { number: 443, name: https, protocol: HTTPS }, tls: { mode: SIMPLE, credentialName: shop }, hosts: ["*"] }',
+  );
+  const folder = await folderWith({ 'a.yaml': documents(SERVICE, gateway, route()), 'secret.yaml': await secret() });
+  const file = path.join(folder, 'secret.yaml');
+  const postern = await startPostern([folder]);
+  const shown = async (): Promise<string> => {
+    const socket = tls.connect({ port: postern.port(8443), servername: 'shop.example.com', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { fingerprint256 } = socket.getPeerX509Certificate() as X509Certificate;
+    socket.destroy();
+    return fingerprint256;
+  };
+  const first = await shown();
+  await rm(file);
+  await postern.until('stderr', /PST0210: .*secret istio-system\/shop not found[\s\S]*reloaded/);
+  t.equal(await shown(), first);
+  await writeFile(file, await secret());
+  await postern.until('stderr', /reloaded[\s\S]*reloaded/);
+  t.not(await shown(), first);
   await postern.stop();
 });
 

@@ -1,6 +1,7 @@
 // The YAML dialect of Kubernetes' loader (spec validation.md §8.2), durations and places in the text.
 import t from 'tap';
 import { parseDuration } from '../../src/config/duration.js';
+import { decodeText } from '../../src/config/yaml/encoding.js';
 import { LineIndex } from '../../src/config/yaml/line-index.js';
 import { parseYaml } from '../../src/config/yaml/parse.js';
 import { resolvePlain } from '../../src/config/yaml/scalar.js';
@@ -120,4 +121,22 @@ t.test('durations', async (t) => {
     ['1.5', undefined],
   ];
   for (const [text, want] of rows) t.equal(parseDuration(text), want, `'${text}'`);
+});
+
+t.test('bytes', async (t) => {
+  t.equal(decodeText(Buffer.from('\uFEFFa: ü')), '\uFEFFa: ü');
+  t.equal(decodeText(Buffer.from('\uFEFFa: ü\n', 'utf16le')), 'a: ü\n', 'what PowerShell writes');
+  t.equal(decodeText(Buffer.from('\uFEFFa: ü\n', 'utf16le').swap16()), 'a: ü\n');
+  t.equal(decodeText(Buffer.from('x: \uFFFD')), 'x: \uFFFD', 'the replacement character may be meant');
+  const problemOf = (bytes: Uint8Array): unknown => parseYaml(decodeText(bytes)).flatMap(({ problems }) => problems)[0];
+  const latin1 = (text: string): Uint8Array => Buffer.from(text, 'latin1');
+  t.match(problemOf(latin1('a: 1\n# caf\xe9\n')), { span: { start: 10 }, reason: 'invalid UTF-8 octet 0xe9' });
+  t.match(problemOf(Buffer.concat([Buffer.from('# \uFFFD\na: '), latin1('\xff')])), { span: { start: 7 } });
+  t.match(problemOf(latin1('{"a": "\xe9"}')), { reason: 'invalid UTF-8 octet 0xe9' });
+  t.match(problemOf(Buffer.from('a: "x\x01"')), { span: { start: 5 }, reason: 'control characters are not allowed' });
+  t.match(problemOf(Buffer.from('# \x7f')), { reason: 'control characters are not allowed' });
+  t.match(problemOf(Buffer.from('a: \u0080')), { reason: 'control characters are not allowed' });
+  t.equal(problemOf(Buffer.from('{"a": "\x7f"}')), undefined, 'JSON allows it');
+  t.equal(problemOf(Buffer.from('a: "\u0085\u00a0\u{1f600}\t"\r\n')), undefined);
+  t.equal(parseYaml(decodeText(latin1('a: \xe9\n---\nb: 1')))[1]?.problems.length, 0, 'its neighbours are read');
 });

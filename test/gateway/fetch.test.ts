@@ -1,7 +1,18 @@
 // The library: what fetch says of everything that a data plane can do, and that nothing of a gateway is left behind.
+import path from 'node:path';
 import t from 'tap';
-import { ConfigError, loadConfig, OptionError, type Reply, startGateway } from '../../src/index.js';
-import { generateClient, startRecordingUpstream } from '../../src/testing.js';
+import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
+import {
+  ConfigError,
+  decide,
+  loadConfig,
+  OptionError,
+  type Reply,
+  SourceError,
+  startGateway,
+} from '../../src/index.js';
+import { generateClient, runContract, startRecordingUpstream } from '../../src/testing.js';
+import { folderWith } from '../support/shop-yaml.js';
 
 const CONFIG = `
 apiVersion: networking.istio.io/v1
@@ -307,6 +318,50 @@ t.test('decide, addresses, reload and close', async (t) => {
   await gateway.close();
 });
 
+t.test('options take what the flags take', async (t) => {
+  const ca = await createDevelopmentCa();
+  const identity = await issueCertificate(ca, {
+    commonName: '',
+    uris: ['spiffe://cluster.local/ns/a/sa/b'],
+    usage: 'both',
+  });
+  const workloadCerts = await folderWith({
+    'root.pem': ca.certificate,
+    'cert.pem': identity.certificate,
+    'key.pem': identity.privateKey,
+  });
+  const mutual = CONFIG.replace('{ mode: MUTUAL, credentialName: admin }', '{ mode: ISTIO_MUTUAL }');
+  await using gateway = await startGateway({ config: [{ yaml: mutual }], workloadCerts, nodeLocality: 'here/a' });
+  const client = await generateClient({ signedBy: ca });
+  const reply = await gateway.fetch('https://admin.example.com/api/', { client, alpn: ['istio'] });
+  t.equal(reply.status, 200, 'the folder holds the root that members of the mesh are judged by');
+});
+
+t.test('a snapshot is asked by server port, and knows its lines', async (t) => {
+  const loaded = await loadConfig({ config: [{ yaml: CONFIG, file: 'shop.yaml' }], devCerts: true });
+  const call = { port: 443, tls: 'tls', host: 'shop.example.com', path: '/api/x' } as const;
+  for (const asked of [loaded, loaded.snapshot]) {
+    const decision = decide(asked, call);
+    t.equal(decision.cluster, 'outbound|80||web.shop.svc.cluster.local');
+    t.equal(decision.trail.find(({ stage }) => stage === 'route')?.at?.file, 'shop.yaml');
+    t.equal(decide(asked, { ...call, port: 8443 }).route, decision.route);
+    t.equal(decide(asked, { ...call, port: 444 }).error, 'no_listener');
+  }
+  const copy = structuredClone(loaded.snapshot);
+  t.match(decide(copy, { ...call, port: 8443 }), { virtualHost: 'shop.example.com:443' }, 'a copy is a snapshot too');
+  await using gateway = await startGateway({ config: [{ yaml: CONFIG }], devCerts: true });
+  t.equal(decide(gateway.snapshot, call).upstreamRequest?.path, '/x');
+});
+
+t.test('a file that is not there, and a reload of what is closed, are said as such', async (t) => {
+  const missing = path.join(t.testdir({}), 'gone.yaml');
+  await t.rejects(startGateway({ config: [missing] }), SourceError);
+  await t.rejects(loadConfig({ config: [missing] }), { name: 'SourceError', path: missing });
+  const gateway = await startGateway({ config: [{ yaml: CONFIG }] });
+  await gateway.close();
+  await t.rejects(gateway.reload(), { name: 'Error', message: 'the gateway is closed' });
+});
+
 t.test('what cannot be is said at once', async (t) => {
   await using gateway = await startGateway({ config: [{ yaml: CONFIG }] });
   for (const [url, options, message] of [
@@ -320,11 +375,44 @@ t.test('what cannot be is said at once', async (t) => {
     ['https://shop.example.com/', { port: 70000 }, /no port/],
     ['https://shop.example.com/', { tlsVersion: '1.2' }, /TLSv1.2/],
     ['https://shop.example.com/', { timeout: 0 }, /above 0/],
+    ['https://shop.example.com/', { method: 7 }, /method: expected text/],
+    ['https://shop.example.com/', { body: 7 }, /body: expected text or bytes/],
+    ['https://shop.example.com/', { sni: false }, /sni: expected text/],
+    ['https://shop.example.com/', { alpn: 'h2' }, /alpn: expected a list/],
+    ['https://shop.example.com/', { http2: 'yes' }, /http2: expected true or false/],
+    ['https://shop.example.com/', { headers: [['a', 'b']] }, /headers: expected an object/],
+    ['https://shop.example.com/', { headers: new Headers({ a: 'b' }) }, /headers: expected an object/],
+    ['https://shop.example.com/', { headers: { a: 7 } }, /headers\.a: expected text/],
+    ['https://shop.example.com/', { client: 'partner.crt' }, /client: expected an object/],
   ] as const) {
     await t.rejects(gateway.fetch(url, options as object), { name: 'OptionError', message }, String(message));
   }
   await t.rejects(startGateway({ confg: ['x'] } as never), OptionError, 'unknown option');
   await t.rejects(startGateway({ config: [] }), /config: expected/);
+  for (const [option, value] of Object.entries({
+    config: [7],
+    address: 'nowhere.invalid',
+    ports: 443,
+    upstreams: { web: 3000 },
+    stubs: 'no',
+    devCerts: 1,
+    namespace: 7,
+    gatewayLabels: 'istio=edge',
+    nodeMetadata: { HTTP10: 1 },
+    nodeLocality: ['a'],
+    meshConfig: 7,
+    workloadCerts: {},
+    maxInput: '8Mi',
+  })) {
+    const wrong = { config: [{ yaml: CONFIG }], [option]: value } as never;
+    await t.rejects(startGateway(wrong), { name: 'OptionError', option }, option);
+  }
+  await t.rejects(
+    startGateway({ config: [{ yaml: CONFIG }], workloadCerts: 'nowhere' }),
+    /cannot read nowhere.cert\.pem/,
+  );
+  await t.rejects(runContract('x.contract.yaml', { grep: '(' }), { name: 'OptionError', option: 'grep' });
+  await t.rejects(runContract('x.contract.yaml', { tags: 'a' } as never), { name: 'OptionError', option: 'tags' });
   await t.rejects(startGateway({ config: [{ yaml: CONFIG }], ports: { 443: -1 } }), /ports/);
   await t.rejects(startGateway({ config: [{ yaml: CONFIG }], upstreams: { web: 'nowhere' } }), /ADDR:PORT/);
   await t.rejects(loadConfig({ config: [{ yaml: 'a: [' }] }), ConfigError);

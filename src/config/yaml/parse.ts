@@ -12,6 +12,7 @@ import {
   parseAllDocuments,
   type Scalar,
 } from 'yaml';
+import { octetAt } from './encoding.js';
 import { resolvePlain } from './scalar.js';
 import type { Span, YamlEntry, YamlList, YamlMap, YamlNode, YamlScalar } from './tree.js';
 
@@ -90,6 +91,11 @@ const PARSE_OPTIONS = {
 const BLANK = /^(?:\s*(?:#[^\n]*)?(?:\n|$))*$/;
 
 function parseChunk(chunk: string, base: number): readonly ParsedDocument[] {
+  const unreadable = unreadableCharacter(chunk);
+  if (unreadable !== undefined) {
+    const span = { start: base + unreadable.at, end: base + unreadable.at + 1 };
+    return [{ root: undefined, problems: [{ kind: 'syntax', span, reason: unreadable.reason }] }];
+  }
   if (chunk.length < 4096 && BLANK.test(chunk)) return [];
   const parsed: ParsedDocument[] = [];
   const depth = nestingDepth(chunk);
@@ -123,6 +129,19 @@ function parseChunk(chunk: string, base: number): readonly ParsedDocument[] {
     parsed.push({ root, problems });
   }
   return parsed;
+}
+
+// What the loader's reader accepts; a JSON parser accepts more of it (kubectl hands it what begins with a brace).
+const NOT_YAML = /[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u;
+const NOT_JSON = /[^\t\n\r\x20-\ud7ff\ue000-\u{10ffff}]/u;
+
+/** The first character that the loader refuses wherever it stands, be it in a comment. */
+function unreadableCharacter(chunk: string): { readonly at: number; readonly reason: string } | undefined {
+  const at = chunk.search(/^\s*\{/.test(chunk) ? NOT_JSON : NOT_YAML);
+  if (at === -1) return undefined;
+  const octet = octetAt(chunk, at);
+  const reason = octet >= 0x80 && octet <= 0xff ? `invalid UTF-8 octet 0x${octet.toString(16)}` : undefined;
+  return { at, reason: reason ?? 'control characters are not allowed' };
 }
 
 /** `undefined`: block nesting so deep that the parser, which calls itself, ran out of stack. */

@@ -2,7 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import type { Observation } from '../observation.js';
-import { checkOptionNames, OptionError } from '../option-error.js';
+import {
+  ANYTHING,
+  checkOptions,
+  LIST_OF_TEXTS,
+  NUMBER,
+  OptionError,
+  type OptionRule,
+  PLAIN_OBJECT,
+  TEXT,
+  YES_OR_NO,
+} from '../option-error.js';
 import type { RunningGateway } from '../run.js';
 import type { ClientCertificate, TlsVersion } from './client-connection.js';
 import { openSession, type SessionRequest, type SessionTarget } from './client-session.js';
@@ -38,19 +48,19 @@ export interface FetchOptions {
   readonly timeout?: number;
 }
 
-const OPTIONS: readonly (keyof FetchOptions)[] = [
-  'method',
-  'headers',
-  'body',
-  'client',
-  'sni',
-  'alpn',
-  'port',
-  'plaintext',
-  'http2',
-  'tlsVersion',
-  'timeout',
-];
+const OPTIONS: Readonly<Record<keyof FetchOptions, OptionRule>> = {
+  method: TEXT,
+  headers: PLAIN_OBJECT,
+  body: { holds: (value) => typeof value === 'string' || value instanceof Uint8Array, expected: 'text or bytes' },
+  client: PLAIN_OBJECT,
+  sni: TEXT,
+  alpn: LIST_OF_TEXTS,
+  port: ANYTHING,
+  plaintext: YES_OR_NO,
+  http2: YES_OR_NO,
+  tlsVersion: ANYTHING,
+  timeout: NUMBER,
+};
 
 const TLS_VERSIONS: readonly string[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -77,7 +87,7 @@ export function planFetch(
   url: string | URL,
   options: FetchOptions,
 ): { readonly target: SessionTarget; readonly request: SessionRequest } {
-  checkOptionNames('fetch', options, OPTIONS);
+  checkOptions('fetch', options, OPTIONS);
   const parts = splitUrl(String(url));
   const { timeout = DEFAULT_TIMEOUT, http2 = false, tlsVersion } = options;
   const port = options.port ?? parts.port;
@@ -87,7 +97,6 @@ export function planFetch(
     fail('tlsVersion', `expected one of ${TLS_VERSIONS.join(', ')}`);
   }
   const client = options.client === undefined ? undefined : readClient(options.client);
-  if (options.alpn !== undefined && !Array.isArray(options.alpn)) fail('alpn', 'expected a list');
   const isTls = parts.scheme === 'https' && options.plaintext !== true;
   const alpn = options.alpn ?? (http2 ? ['h2'] : ['http/1.1']);
   const headers = headerLines(options.headers ?? {});
@@ -161,7 +170,7 @@ function headerLines(headers: NonNullable<FetchOptions['headers']>): HeaderLines
   const lines: [string, string][] = [];
   for (const [name, value] of Object.entries(headers)) {
     if (!TOKEN.test(name)) fail(`headers.${name}`, 'is no header name');
-    for (const line of typeof value === 'string' ? [value] : value) {
+    for (const line of Array.isArray(value) ? value : [value]) {
       if (typeof line !== 'string') fail(`headers.${name}`, 'expected text or a list of texts');
       if (/[\0\r\n]/.test(line)) fail(`headers.${name}`, 'a header value has no line breaks');
       // Bytes as characters: text outside Latin-1 goes as UTF-8.
