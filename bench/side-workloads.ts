@@ -54,8 +54,10 @@ export function workloads(client: ClientPair): readonly Workload[] {
 }
 
 /** Whether an access log gets a line for each operation: only then does it cost anything. */
-export function isLogged({ unit }: Workload): boolean {
-  return unit === 'conn/s' || unit === 'hs/s' || unit === 'req/s';
+export function isLogged({ unit, order }: Workload): boolean {
+  // A handshake without a request on it is no line of HTTP.
+  if (unit === 'hs/s') return 'tcp' in order && order.tcp.tls?.request === true;
+  return unit === 'conn/s' || unit === 'req/s';
 }
 
 /** The port that the load goes to; 0 where the proxy does not do this. */
