@@ -7,8 +7,8 @@ export interface SampleRequest {
   /** With query. */
   readonly path: string;
   readonly method: string;
-  /** 'name: value'. */
-  readonly headers: readonly string[];
+  /** Names as the conditions write them. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 export const ROOT: SampleRequest = { path: '/', method: 'GET', headers: [] };
@@ -36,7 +36,7 @@ export function sampleOfRoute({ match }: Route): SampleRequest | undefined {
     match.path ?? match.prefix ?? (match.safe_regex === undefined ? '/' : sampleOfPattern(match.safe_regex.regex));
   if (target?.startsWith('/') !== true || match.dynamic_metadata !== undefined) return undefined;
   let method = 'GET';
-  const headers: string[] = [];
+  const headers: [string, string][] = [];
   for (const matcher of match.headers ?? []) {
     if (matcher.invert_match === true) {
       // A header that is not sent meets it, unless it would have to be there.
@@ -47,7 +47,7 @@ export function sampleOfRoute({ match }: Route): SampleRequest | undefined {
     if (value === undefined) return undefined;
     if (matcher.name === ':method') method = value;
     else if (matcher.name.startsWith(':')) return undefined;
-    else headers.push(`${matcher.name}: ${value}`);
+    else headers.push([matcher.name, value]);
   }
   const query: string[] = [];
   for (const matcher of match.query_parameters ?? []) {
