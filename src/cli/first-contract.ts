@@ -131,7 +131,7 @@ class FirstContract {
   private add(scheme: 'http' | 'https', port: number, host: string, sample: SampleRequest, name?: string): void {
     const usual = scheme === 'https' ? 443 : 80;
     const authority = port === usual ? host : `${host}:${port}`;
-    const headers = Object.fromEntries(sample.headers.map(([key, value]) => [key, value.trim()]));
+    const headers = Object.fromEntries(sample.headers);
     const call: Call = {
       port,
       tls: scheme === 'https' ? 'tls' : 'plaintext',

@@ -1,13 +1,13 @@
 // A request that meets a route's conditions, made from the conditions themselves: for the commands that `run` prints, for
 // comparing two configurations, and for a first contract.
-import { compilePattern, toBytes } from '../match/string-matcher.js';
+import { compilePattern, compileStringMatcher, toBytes } from '../match/string-matcher.js';
 import type { HeaderMatcher, Route, StringMatcher, VirtualHost } from '../xds/index.js';
 
 export interface SampleRequest {
   /** With query. */
   readonly path: string;
   readonly method: string;
-  /** Names as the conditions write them. */
+  /** Names as the conditions write them; values without blanks at their ends. */
   readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
@@ -59,8 +59,20 @@ export function sampleOfRoute({ match }: Route): SampleRequest | undefined {
 }
 
 function headerValue({ string_match, present_match }: HeaderMatcher): string | undefined {
-  if (string_match !== undefined) return textFor(string_match);
+  if (string_match !== undefined) return fieldValueFor(string_match);
   return present_match === true ? '1' : undefined;
+}
+
+/** Readers of HTTP cut blanks off both ends of a value (RFC 9110 §5.5): of the prefix `Bearer ` something must follow. */
+function fieldValueFor(matcher: StringMatcher): string | undefined {
+  const text = textFor(matcher);
+  if (text === undefined || !hasOuterBlanks(text)) return text;
+  const matches = compileStringMatcher(matcher);
+  return [`${text}a`, `a${text}`, `a${text}a`].find((value) => !hasOuterBlanks(value) && matches(toBytes(value)));
+}
+
+function hasOuterBlanks(value: string): boolean {
+  return /^[ \t]|[ \t]$/.test(value);
 }
 
 function textFor(matcher: StringMatcher): string | undefined {

@@ -103,7 +103,7 @@ function headerBlock({ authority, kind, request }: Subject): Buffer {
     [':authority', authority],
     [':path', request.path],
     ['user-agent', 'postern-bench'],
-    ...request.headers.map(([name, value]) => [name.toLowerCase(), value.trim()] as const),
+    ...request.headers.map(([name, value]) => [name.toLowerCase(), value] as const),
   ] as const;
   return Buffer.concat(pairs.flatMap(([name, value]) => [Buffer.from([0]), literal(name), literal(value)]));
 }

@@ -132,7 +132,7 @@ class ListenerSubjects {
       host: authority,
       method: request.method,
       path: request.path,
-      headers: Object.fromEntries(request.headers.map(([key, value]) => [key, value.trim()])),
+      headers: Object.fromEntries(request.headers),
     };
     const first = decide(this.index, call);
     const wantsClient = first.error === 'mtls_error';
