@@ -131,9 +131,7 @@ class FirstContract {
   private add(scheme: 'http' | 'https', port: number, host: string, sample: SampleRequest, name?: string): void {
     const usual = scheme === 'https' ? 443 : 80;
     const authority = port === usual ? host : `${host}:${port}`;
-    const headers = Object.fromEntries(
-      sample.headers.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
-    );
+    const headers = Object.fromEntries(sample.headers);
     const call: Call = {
       port,
       tls: scheme === 'https' ? 'tls' : 'plaintext',

@@ -194,7 +194,7 @@ function authority(ip: string, port: number): string {
 }
 
 function request({ method, headers }: SampleRequest): string {
-  return `${method === 'GET' ? '' : method === 'HEAD' ? '--head ' : `-X ${quote(method)} `}${headers.map((header) => `-H ${quote(header)} `).join('')}`;
+  return `${method === 'GET' ? '' : method === 'HEAD' ? '--head ' : `-X ${quote(method)} `}${headers.map(([name, value]) => `-H ${quote(`${name}: ${value}`)} `).join('')}`;
 }
 
 function resolve(host: string, port: number, ip: string): string {

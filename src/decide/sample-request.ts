@@ -1,14 +1,14 @@
 // A request that meets a route's conditions, made from the conditions themselves: for the commands that `run` prints, for
 // comparing two configurations, and for a first contract.
-import { compilePattern, toBytes } from '../match/string-matcher.js';
+import { compilePattern, compileStringMatcher, toBytes } from '../match/string-matcher.js';
 import type { HeaderMatcher, Route, StringMatcher, VirtualHost } from '../xds/index.js';
 
 export interface SampleRequest {
   /** With query. */
   readonly path: string;
   readonly method: string;
-  /** 'name: value'. */
-  readonly headers: readonly string[];
+  /** Names as the conditions write them; values without blanks at their ends. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
 }
 
 export const ROOT: SampleRequest = { path: '/', method: 'GET', headers: [] };
@@ -36,7 +36,7 @@ export function sampleOfRoute({ match }: Route): SampleRequest | undefined {
     match.path ?? match.prefix ?? (match.safe_regex === undefined ? '/' : sampleOfPattern(match.safe_regex.regex));
   if (target?.startsWith('/') !== true || match.dynamic_metadata !== undefined) return undefined;
   let method = 'GET';
-  const headers: string[] = [];
+  const headers: [string, string][] = [];
   for (const matcher of match.headers ?? []) {
     if (matcher.invert_match === true) {
       // A header that is not sent meets it, unless it would have to be there.
@@ -47,7 +47,7 @@ export function sampleOfRoute({ match }: Route): SampleRequest | undefined {
     if (value === undefined) return undefined;
     if (matcher.name === ':method') method = value;
     else if (matcher.name.startsWith(':')) return undefined;
-    else headers.push(`${matcher.name}: ${value}`);
+    else headers.push([matcher.name, value]);
   }
   const query: string[] = [];
   for (const matcher of match.query_parameters ?? []) {
@@ -59,8 +59,20 @@ export function sampleOfRoute({ match }: Route): SampleRequest | undefined {
 }
 
 function headerValue({ string_match, present_match }: HeaderMatcher): string | undefined {
-  if (string_match !== undefined) return textFor(string_match);
+  if (string_match !== undefined) return fieldValueFor(string_match);
   return present_match === true ? '1' : undefined;
+}
+
+/** Readers of HTTP cut blanks off both ends of a value (RFC 9110 §5.5): of the prefix `Bearer ` something must follow. */
+function fieldValueFor(matcher: StringMatcher): string | undefined {
+  const text = textFor(matcher);
+  if (text === undefined || !hasOuterBlanks(text)) return text;
+  const matches = compileStringMatcher(matcher);
+  return [`${text}a`, `a${text}`, `a${text}a`].find((value) => !hasOuterBlanks(value) && matches(toBytes(value)));
+}
+
+function hasOuterBlanks(value: string): boolean {
+  return /^[ \t]|[ \t]$/.test(value);
 }
 
 function textFor(matcher: StringMatcher): string | undefined {

@@ -30,6 +30,7 @@ export interface SnapshotDifference {
   /** `https://shop.example.com:8443/cart`, or `sni shop.example.com:8443` for a connection. */
   readonly subject: string;
   readonly method?: string;
+  /** 'name: value'. */
   readonly headers?: readonly string[];
   readonly old: string;
   readonly new: string;
@@ -198,7 +199,9 @@ class SnapshotComparison {
     const about = {
       subject,
       ...(sample === undefined || sample.method === 'GET' ? {} : { method: sample.method }),
-      ...(sample === undefined || sample.headers.length === 0 ? {} : { headers: sample.headers }),
+      ...(sample === undefined || sample.headers.length === 0
+        ? {}
+        : { headers: sample.headers.map(([name, value]) => `${name}: ${value}`) }),
     };
     const before = ask(this.old, call);
     const after = ask(this.next, call);
@@ -295,11 +298,6 @@ function authorityOf(domain: string, { serverName }: Connection): string {
 }
 
 function callOf(connection: Connection, authority: string | undefined, sample: SampleRequest | undefined): Call {
-  const headers: Record<string, string> = {};
-  for (const line of sample?.headers ?? []) {
-    const colon = line.indexOf(': ');
-    headers[line.slice(0, colon)] = line.slice(colon + 2);
-  }
   return {
     port: connection.port,
     protocol: authority === undefined ? 'tcp' : 'http',
@@ -307,7 +305,9 @@ function callOf(connection: Connection, authority: string | undefined, sample: S
     sni: connection.serverName,
     alpn: connection.protocols.filter((protocol) => protocol !== 'h2' || authority === undefined),
     ...(authority === undefined ? {} : { host: authority }),
-    ...(sample === undefined ? {} : { method: sample.method, path: sample.path, headers }),
+    ...(sample === undefined
+      ? {}
+      : { method: sample.method, path: sample.path, headers: Object.fromEntries(sample.headers) }),
   };
 }
 

@@ -1,5 +1,5 @@
 // Messages of the analyzers under istioctl's codes and with its texts (spec validation.md §11, §12; Istio:
-// pkg/config/analysis/msg/messages.yaml). IST0106, IST0130, IST0131 and IST0133 stand with the webhook's in catalogue.ts.
+// pkg/config/analysis/msg/messages.yaml). IST0106, IST0130, IST0131 and IST0133 stand in webhook-messages.ts.
 import type { MessageType } from './diagnostic.js';
 
 export const Deprecated: MessageType = {

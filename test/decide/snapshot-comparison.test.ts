@@ -2,9 +2,10 @@
 import t from 'tap';
 import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
 import { renderTlsSecret } from '../../src/certs/secret-yaml.js';
-import { sampleOfPattern } from '../../src/decide/sample-request.js';
+import { sampleOfPattern, sampleOfRoute } from '../../src/decide/sample-request.js';
 import { compareSnapshots } from '../../src/decide/snapshot-comparison.js';
 import { buildSnapshotIndex } from '../../src/decide/snapshot-index.js';
+import type { Route } from '../../src/xds/index.js';
 import { translateYaml } from '../support/translation.js';
 
 const ca = await createDevelopmentCa();
@@ -190,4 +191,31 @@ t.test('certificate and patterns', async (t) => {
     t.equal(sampleOfPattern(pattern), want, pattern);
   const skipped = compareSnapshots(base, compiled(BASE.replace('regex: "/r/[0-9]+"', 'regex: "/\\\\p{L}+"'))).skipped;
   t.match(skipped, [/\\p\{L\}/]);
+});
+
+t.test('a header value keeps no blanks at its ends, so a sample has none there', async (t) => {
+  const withRule = (subset: string) =>
+    BASE.replace(
+      '  http:\n',
+      `  http:\n  - match: [{ uri: { prefix: /me }, headers: { authorization: { prefix: "Bearer " } } }]\n    route: [{ destination: { host: web, subset: ${subset} } }]\n`,
+    );
+  const { differences } = compareSnapshots(compiled(withRule('v1')), compiled(withRule('v2')));
+  t.match(
+    differences.find(({ subject }) => subject === 'https://a.test:8443/me'),
+    { aspect: 'destination', headers: ['authorization: Bearer a'], old: /v1/, new: /v2/ },
+  );
+  for (const [matcher, want] of [
+    [{ prefix: 'Bearer ' }, 'Bearer a'],
+    [{ prefix: 'bearer ', ignore_case: true }, 'bearer a'],
+    [{ suffix: ' end' }, 'a end'],
+    [{ contains: '\t' }, 'a\ta'],
+    [{ safe_regex: { regex: 'Bearer .*' } }, 'Bearer a'],
+    [{ safe_regex: { regex: 'Bearer ' } }, undefined],
+    [{ exact: ' one' }, undefined],
+    [{ exact: 'one' }, 'one'],
+    [{ exact: '' }, ''],
+  ] as const) {
+    const sample = sampleOfRoute({ match: { prefix: '/', headers: [{ name: 'x', string_match: matcher }] } } as Route);
+    t.same(sample?.headers, want === undefined ? undefined : [['x', want]], JSON.stringify(matcher));
+  }
 });

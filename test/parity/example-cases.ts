@@ -65,11 +65,7 @@ export async function exampleCase(name: string): Promise<GoldenCase> {
       for (const virtualHost of table.virtual_hosts) {
         for (const request of [...sampleRequests(virtualHost), { path: '/none', method: 'GET', headers: [] }]) {
           const host = (virtualHost.domains[0] ?? '').replace(/^\*/, 'any');
-          const headers = request.headers.map((line): [string, string] => {
-            const colon = line.indexOf(': ');
-            return [line.slice(0, colon), line.slice(colon + 2)];
-          });
-          const http = { method: request.method, host, path: request.path, headers };
+          const http = { host, ...request };
           for (const alpn of ['http/1.1', ...(isTls ? ['h2'] : [])])
             calls.push({
               name: `${calls.length}: ${request.method} ${host}${request.path} ${alpn}`,

@@ -235,7 +235,7 @@ function connect({ subject, port, pair }: Target, protocol: 'http/1.1' | 'h2'): 
 }
 
 function requestBytes({ authority, request }: Subject): Buffer {
-  const headers = request.headers.map((line) => `${line}\r\n`).join('');
+  const headers = request.headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
   return Buffer.from(
     `${request.method} ${request.path} HTTP/1.1\r\nhost: ${authority}\r\nuser-agent: postern-bench\r\n${headers}\r\n`,
     'latin1',

@@ -96,9 +96,7 @@ function callsOf(index: SnapshotIndex): readonly BenchCall[] {
           host: domain.replace('*', 'bench'),
           path,
           method,
-          headers: Object.fromEntries(
-            headers.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
-          ),
+          headers: Object.fromEntries(headers),
         };
         calls.push({ call, routes: host.routes?.length ?? 0 });
       }

@@ -132,7 +132,7 @@ class ListenerSubjects {
       host: authority,
       method: request.method,
       path: request.path,
-      headers: Object.fromEntries(request.headers.map(splitHeader)),
+      headers: Object.fromEntries(request.headers),
     };
     const first = decide(this.index, call);
     const wantsClient = first.error === 'mtls_error';
@@ -149,12 +149,6 @@ class ListenerSubjects {
       cluster: isForwarded(decision) ? decision.cluster : undefined,
     };
   }
-}
-
-/** Name and value of a line 'name: value'. */
-export function splitHeader(line: string): readonly [string, string] {
-  const colon = line.indexOf(':');
-  return [line.slice(0, colon), line.slice(colon + 1).trim()];
 }
 
 function requestsOf(host: VirtualHost): readonly SampleRequest[] {
