@@ -425,6 +425,24 @@ t.test('--concurrency serves from several processes', async (t) => {
   t.equal((await postern.stop()).code, 0);
 });
 
+t.test('--concurrency: what keeps all of them from starting is said once, and in full', async (t) => {
+  const folder = await folderWith({ 'a.yaml': documents(SERVICE, GATEWAY, route()), 'broken.yaml': 'a: [\n' });
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  for (let turn = 0; turn < 3; turn++) {
+    const broken = await runToEnd(['run', folder, '--admin', 'off', '--concurrency', '3']);
+    t.equal(broken.code, 65);
+    t.match(broken.stderr, /broken\.yaml:1:\d+ - error PST0101: /);
+    t.equal(broken.stderr.match(/^postern: the configuration has 1 error/gm)?.length, 1, broken.stderr);
+  }
+  const good = path.join(folder, 'a.yaml');
+  const busy = await runToEnd(['run', good, '--port', `80=${port}`, '--admin', 'off', '--concurrency', '2']);
+  t.equal(busy.code, 98);
+  t.equal(busy.stderr.match(/^postern: .* is in use/gm)?.length, 1, busy.stderr);
+  taken.close();
+});
+
 t.test('Node’s own memory of keys: nothing of a Secret reaches stdout or stderr of a failing load', async (t) => {
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
     type: 'pkcs8',
