@@ -48,6 +48,12 @@ t.test('wrong usage, missing files and bad input have their own exit codes, and 
   await check(['run', path.join(folder, 'broken.yaml')], 65, /broken\.yaml:\d+:\d+ - error/);
   // What istiod's webhook refuses, a cluster would not hold.
   await check(['run', path.join(folder, 'refused.yaml')], 65, /IST0106: .*port number 0 must be in the range/);
+  await check(
+    [...good, '--upstreams', path.join(folder, 'broken.yaml')],
+    65,
+    /broken\.yaml: .* at line 4, column 1\n$/,
+  );
+  await check([...good, '--upstreams', path.join(folder, 'good.yaml')], 65, /good\.yaml: .*expected|documents/);
   await check([...good, '--max-input', '100'], 65, /PST1205: the file has \d+ bytes; more than 100 are not read/);
   await check([...good, '--max-input', 'much'], 64, /expected a number of bytes/);
   await check(['run', path.join(folder, 'wrong.yaml')], 65, /wrong\.yaml:8:23[\s\S]*wrong\.yaml:8:53/);
