@@ -174,7 +174,7 @@ async function readMappings(flags: ConfigFlags): Promise<UpstreamMapping[]> {
   });
   if (flags.upstreams === undefined) return mappings;
   const parsed = parseUpstreamFile(await text(flags.upstreams));
-  if (typeof parsed === 'string') throw new CommandError(USAGE, `${flags.upstreams}: ${parsed}`);
+  if (typeof parsed === 'string') throw new CommandError(BAD_INPUT, `${flags.upstreams}: ${parsed}`);
   // Flags come later, so they win over the file.
   return [...parsed, ...mappings];
 }

@@ -1,7 +1,7 @@
 // `--concurrency N`: several processes that accept on the same ports, as Envoy's workers do. Each has its own load
 // balancing state and counters (as in Envoy). The primary hands no socket over: workers accept directly, which is
 // x1.3-1.8 faster than round-robin (performance.md §8).
-import cluster from 'node:cluster';
+import cluster, { type Worker } from 'node:cluster';
 import type { BoundListener } from '../gateway/run.js';
 import { INTERNAL, OK } from './exit-codes.js';
 import { writeReadyFile } from './ready-file.js';
@@ -31,7 +31,6 @@ export function reportReady(listeners: readonly BoundListener[], admin: string |
  */
 export async function runWorkers(count: number, readyFile: string | undefined, input: string): Promise<number> {
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ stdio: ['pipe', 'inherit', 'inherit', 'ipc'] });
   const ready = new Map<number, ReadyMessage>();
   let code = OK;
   let ending = false;
@@ -46,12 +45,12 @@ export async function runWorkers(count: number, readyFile: string | undefined, i
   process.on('SIGHUP', () => send('SIGHUP'));
   process.on('SIGTERM', () => end('SIGTERM'));
   process.on('SIGINT', () => end('SIGINT'));
-  const workers = Array.from({ length: count }, (_, index) =>
-    cluster.fork({ [ROLE]: index === 0 ? 'first' : 'other' }),
-  );
+  const workers = Array.from({ length: count }, (_, index) => fork(index === 0));
+  const started = hasStarted(workers[0]);
   for (const worker of workers) {
     worker.process.stdin?.on('error', () => {}); // ended before it read: its exit code says why
     worker.process.stdin?.end(input);
+    holdWords(worker, started);
   }
   await Promise.all(
     workers.map(
@@ -70,13 +69,42 @@ export async function runWorkers(count: number, readyFile: string | undefined, i
             });
           });
           worker.on('exit', (exitCode, signal) => {
-            // A worker that cannot start (a port in use, a bad configuration) ends all with its own code.
+            // A worker that cannot start (a port in use, a bad configuration) ends all with its own code, once the one
+            // that speaks for all has said why.
             if (!ending || exitCode !== 0) code = code === OK ? exitCode || (signal === null ? OK : INTERNAL) : code;
-            if (!ending) end('SIGTERM');
-            resolve();
+            void started.then(() => {
+              if (!ending) end('SIGTERM');
+            });
           });
+          worker.process.on('close', () => resolve());
         }),
     ),
   );
   return code;
+}
+
+function fork(isFirst: boolean): Worker {
+  cluster.setupPrimary({ stdio: ['pipe', 'inherit', isFirst ? 'inherit' : 'pipe', 'ipc'] });
+  return cluster.fork({ [ROLE]: isFirst ? 'first' : 'other' });
+}
+
+/** True when it is ready, false when it has ended before. */
+function hasStarted(worker: Worker | undefined): Promise<boolean> {
+  return new Promise((resolve) => {
+    worker?.on('message', () => resolve(true));
+    worker?.on('exit', () => resolve(false));
+  });
+}
+
+// While they start, all of them meet the same mistakes: the first one tells them.
+function holdWords({ process: { stderr } }: Worker, started: Promise<boolean>): void {
+  let held: Uint8Array[] | undefined = [];
+  stderr?.on('data', (words: Uint8Array) => {
+    if (held === undefined) process.stderr.write(words);
+    else held.push(words);
+  });
+  void started.then((isReady) => {
+    if (isReady) for (const words of held ?? []) process.stderr.write(words);
+    held = isReady ? undefined : [];
+  });
 }

@@ -35,7 +35,8 @@ export function parseUpstreamFile(text: string): readonly UpstreamMapping[] | st
   try {
     document = parse(text);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    // Only the first line, which has the place; a code frame follows.
+    return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]?.replace(/:$/, '') ?? '';
   }
   const entries = isRecord(document) && isRecord(document['upstreams']) ? document['upstreams'] : document;
   if (!isRecord(entries)) return 'expected a map of HOST[:PORT][/SUBSET] to ADDR:PORT';

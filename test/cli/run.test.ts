@@ -48,6 +48,12 @@ t.test('wrong usage, missing files and bad input have their own exit codes, and 
   await check(['run', path.join(folder, 'broken.yaml')], 65, /broken\.yaml:\d+:\d+ - error/);
   // What istiod's webhook refuses, a cluster would not hold.
   await check(['run', path.join(folder, 'refused.yaml')], 65, /IST0106: .*port number 0 must be in the range/);
+  await check(
+    [...good, '--upstreams', path.join(folder, 'broken.yaml')],
+    65,
+    /broken\.yaml: .* at line 4, column 1\n$/,
+  );
+  await check([...good, '--upstreams', path.join(folder, 'good.yaml')], 65, /good\.yaml: .*expected|documents/);
   await check([...good, '--max-input', '100'], 65, /PST1205: the file has \d+ bytes; more than 100 are not read/);
   await check([...good, '--max-input', 'much'], 64, /expected a number of bytes/);
   await check(['run', path.join(folder, 'wrong.yaml')], 65, /wrong\.yaml:8:23[\s\S]*wrong\.yaml:8:53/);
@@ -423,6 +429,24 @@ t.test('--concurrency serves from several processes', async (t) => {
   const postern = await startPostern([folder, '--concurrency', '2']);
   for (let i = 0; i < 8; i++) t.equal((await get(postern)).status, 200);
   t.equal((await postern.stop()).code, 0);
+});
+
+t.test('--concurrency: what keeps all of them from starting is said once, and in full', async (t) => {
+  const folder = await folderWith({ 'a.yaml': documents(SERVICE, GATEWAY, route()), 'broken.yaml': 'a: [\n' });
+  const taken = net.createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as net.AddressInfo;
+  for (let turn = 0; turn < 3; turn++) {
+    const broken = await runToEnd(['run', folder, '--admin', 'off', '--concurrency', '3']);
+    t.equal(broken.code, 65);
+    t.match(broken.stderr, /broken\.yaml:1:\d+ - error PST0101: /);
+    t.equal(broken.stderr.match(/^postern: the configuration has 1 error/gm)?.length, 1, broken.stderr);
+  }
+  const good = path.join(folder, 'a.yaml');
+  const busy = await runToEnd(['run', good, '--port', `80=${port}`, '--admin', 'off', '--concurrency', '2']);
+  t.equal(busy.code, 98);
+  t.equal(busy.stderr.match(/^postern: .* is in use/gm)?.length, 1, busy.stderr);
+  taken.close();
 });
 
 t.test('Node’s own memory of keys: nothing of a Secret reaches stdout or stderr of a failing load', async (t) => {

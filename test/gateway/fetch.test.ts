@@ -1,4 +1,7 @@
 // The library: what fetch says of everything that a data plane can do, and that nothing of a gateway is left behind.
+
+import { once } from 'node:events';
+import net from 'node:net';
 import path from 'node:path';
 import t from 'tap';
 import { createDevelopmentCa, issueCertificate } from '../../src/certs/development-ca.js';
@@ -279,6 +282,23 @@ t.test('upstreams that fail', async (t) => {
     error: 'upstream_connect',
     flags: /UF/,
   });
+});
+
+t.test('a client that gives up has not been refused', async (t) => {
+  const silent = net.createServer((socket) => socket.on('error', () => {}).resume()).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const { port } = silent.address() as net.AddressInfo;
+  await using gateway = await startGateway({
+    config: [{ yaml: CONFIG }],
+    devCerts: true,
+    upstreams: { 'bank.shop.svc.cluster.local': `127.0.0.1:${port}` },
+  });
+  const shaking = await gateway.fetch('https://bank.example.com/', { timeout: 100 });
+  t.match(shaking, { error: undefined, status: undefined, failure: 'no TLS handshake within 100 ms' });
+  const connecting = gateway.fetch('https://shop.example.com/', { timeout: 1 });
+  for (const end = Date.now() + 20; Date.now() < end; ); // the timer is over before anything else has a turn
+  t.match(await connecting, { error: undefined, status: undefined, failure: 'no connection within 1 ms' });
 });
 
 t.test('an upstream that keeps no book: what was sent to it', async (t) => {

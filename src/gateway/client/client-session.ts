@@ -245,7 +245,7 @@ export class ClientSession {
     response: ClientResponse,
     tls: TlsOutcome | undefined,
   ): ErrorClass | undefined {
-    if (this.dialled.kind === 'refused') return 'no_listener';
+    if (this.dialled.kind === 'refused') return this.dialled.code === 'timeout' ? undefined : 'no_listener';
     if (note?.kind === 'handshake') return note.certificate ? 'mtls_error' : 'tls_error';
     if (note !== undefined) {
       const { info } = note;
@@ -258,6 +258,8 @@ export class ClientSession {
         isTlsRedirect: decision.error === 'tls_redirect',
       });
     }
+    // Whoever gives up has not been refused.
+    if (this.dialled.kind === 'failed' && this.dialled.ending === 'timeout') return undefined;
     if (this.dialled.kind === 'failed' || (response.head === undefined && tls?.alert !== undefined)) {
       return decision.error === 'mtls_error' || decision.error === 'no_filter_chain' ? decision.error : 'tls_error';
     }
@@ -270,10 +272,15 @@ export class ClientSession {
     tls: TlsOutcome | undefined,
     error: ErrorClass | undefined,
   ): string | undefined {
-    if (this.dialled.kind === 'refused') return `nothing listens on port ${this.target.port}`;
+    if (this.dialled.kind === 'refused') {
+      return this.dialled.code === 'timeout'
+        ? `no connection within ${this.target.timeout} ms`
+        : `nothing listens on port ${this.target.port}`;
+    }
     if (response.timedOut) return `no answer within ${this.target.timeout} ms`;
     if (tls?.alert !== undefined && response.head === undefined) return `TLS alert ${tls.alert}`;
     if (this.dialled.kind === 'failed') {
+      if (this.dialled.ending === 'timeout') return `no TLS handshake within ${this.target.timeout} ms`;
       if (tls?.error !== undefined) return `TLS handshake failed: ${tls.error}`;
       return `the connection was ${wordFor(this.dialled.ending)} during the TLS handshake`;
     }
