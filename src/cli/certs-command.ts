@@ -1,5 +1,6 @@
 // `postern certs`: a development CA, server and client certificates, and the Secrets as YAML.
 import { mkdir, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { Command } from 'commander';
 import { createDevelopmentCa, issueCertificate } from '../certs/development-ca.js';
@@ -37,7 +38,8 @@ export function certsCommand(): Command {
         [] as readonly string[],
       ),
   ).action(async (paths: readonly string[], flags: CertsFlags) => {
-    const wanted = [...(await fromGateways([...paths, ...flags.filename], flags)), ...flags.host.map(fromHost)];
+    const wanted = (await fromGateways([...paths, ...flags.filename], flags)).filter(canBeSecret);
+    wanted.push(...flags.host.map(fromHost));
     if (wanted.length === 0)
       throw new CommandError(USAGE, 'nothing to make: name Gateways that have a credentialName, or --host');
     await mkdir(flags.out, { recursive: true }).catch((error: Error) => {
@@ -48,14 +50,17 @@ export function certsCommand(): Command {
     await write(flags.out, 'client', client);
     const secrets: string[] = [];
     for (const { credential, hosts, mutual } of wanted) {
-      const dnsNames = hosts.map((host) => (host === '*' ? 'localhost' : host));
-      const pair = await issueCertificate(ca, { commonName: dnsNames[0] ?? 'localhost', dnsNames, usage: 'server' });
-      await write(flags.out, credential, pair);
+      const names = hosts.map((host) => (host === '*' ? 'localhost' : host));
+      const pair = await issueCertificate(ca, {
+        commonName: names[0] ?? 'localhost',
+        dnsNames: names.filter((name) => isIP(name) === 0),
+        ipAddresses: names.filter((name) => isIP(name) !== 0),
+        usage: 'server',
+      });
+      await write(flags.out, OURS.has(credential) ? `${credential}-server` : credential, pair);
       secrets.push(renderTlsSecret(flags.gatewayNamespace, credential, pair));
       if (mutual) secrets.push(renderCaSecret(flags.gatewayNamespace, `${credential}-cacert`, ca.certificate));
-      process.stdout.write(
-        `${credential}: ${dnsNames.join(', ')}${mutual ? ' (MUTUAL: client.crt, client.key)' : ''}\n`,
-      );
+      process.stdout.write(`${credential}: ${names.join(', ')}${mutual ? ' (MUTUAL: client.crt, client.key)' : ''}\n`);
     }
     const file = path.join(flags.out, 'secrets.yaml');
     await writeFile(file, secrets.join('---\n'), { mode: 0o600 });
@@ -87,8 +92,25 @@ async function fromGateways(paths: readonly string[], flags: CertsFlags): Promis
   return [...wanted].map(([credential, { hosts, mutual }]) => ({ credential, hosts: [...hosts].sort(), mutual }));
 }
 
-function fromHost(host: string): Wanted {
-  return { credential: host.replace(/^\*\./, 'wildcard.').replaceAll(/[^\w.-]/g, '-'), hosts: [host], mutual: false };
+/** Pairs that the folder has for all hosts; a server's pair of that name must not take their place. */
+const OURS: ReadonlySet<string> = new Set(['ca', 'client']);
+
+/** What Kubernetes takes as the name of a Secret; anything else could also be a path that leads out of the folder. */
+const SECRET_NAME = /^[a-z0-9](?:[-.a-z0-9]*[a-z0-9])?$/;
+
+function canBeSecret({ credential }: Wanted): boolean {
+  const can = SECRET_NAME.test(credential);
+  if (!can) process.stderr.write(`credentialName ${JSON.stringify(credential)} is no name of a Secret: left out\n`);
+  return can;
+}
+
+function fromHost(written: string): Wanted {
+  const host = written.toLowerCase();
+  const isIpv6 = isIP(host) === 6;
+  const credential = isIpv6 ? `ip${host.replaceAll(':', '-')}` : host.replace(/^\*\./, 'wildcard.');
+  if (!SECRET_NAME.test(credential))
+    throw new CommandError(USAGE, `--host ${written}: expected a host, *.HOST or an IP address`);
+  return { credential, hosts: [host], mutual: false };
 }
 
 // A second run adds to what is there: clients that trust the CA go on to do so.

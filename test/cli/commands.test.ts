@@ -1,6 +1,6 @@
 // The commands that do not serve: certs, proxy-config, deviations, version.
 import { X509Certificate } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
@@ -86,6 +86,33 @@ t.test('certs makes what the Gateways need, and postern serves with it', async (
   t.equal(unreadable.code, 65);
   t.match(unreadable.stderr, 'cannot be read');
   t.equal(new X509Certificate(await readFile(path.join(out, 'ca.crt'))).serialNumber, authority.serialNumber);
+});
+
+t.test('certs writes nothing outside its folder, and over nothing of its own', async (t) => {
+  const folder = await folderFor(t);
+  const named = (name: string): string => GATEWAY.replaceAll('credentialName: shop', `credentialName: ${name}`);
+  const out = path.join(folder, 'a', 'certs');
+  await writeFile(path.join(folder, 'outside.yaml'), named('a/../../outside'));
+  const outside = await runToEnd(['certs', path.join(folder, 'outside.yaml'), '--out', out]);
+  t.equal(outside.code, 0, outside.stderr);
+  t.match(outside.stderr, /"\.\.\/\.\.\/outside" is no name of a Secret/);
+  t.same((await readdir(folder)).sort(), ['a', 'outside.yaml']);
+  t.same(await readdir(path.join(folder, 'a')), ['certs']);
+
+  await writeFile(path.join(folder, 'outside.yaml'), named('ca'));
+  t.equal((await runToEnd(['certs', path.join(folder, 'outside.yaml'), '--out', out])).code, 0);
+  const authority = new X509Certificate(await readFile(path.join(out, 'ca.crt')));
+  t.ok(authority.ca, 'a credential of that name does not replace the CA');
+  t.ok(new X509Certificate(await readFile(path.join(out, 'ca-server.crt'))).verify(authority.publicKey));
+
+  const hosts = ['--host', '*.example.com', '--host', '10.0.0.1', '--host', '::1'];
+  t.equal((await runToEnd(['certs', ...hosts, '--out', out])).code, 0);
+  const wildcard = new X509Certificate(await readFile(path.join(out, 'wildcard.example.com.crt')));
+  t.equal(wildcard.checkHost('a.example.com'), '*.example.com');
+  t.equal(new X509Certificate(await readFile(path.join(out, '10.0.0.1.crt'))).checkIP('10.0.0.1'), '10.0.0.1');
+  t.equal(new X509Certificate(await readFile(path.join(out, 'ip--1.crt'))).checkIP('::1'), '::1');
+  for (const host of ['bad host', '../x', 'https://a', ''])
+    t.equal((await runToEnd(['certs', '--host', host, '--out', out])).code, 64, host);
 });
 
 t.test('proxy-config prints the sections in the recordings’ shape, and tables', async (t) => {
