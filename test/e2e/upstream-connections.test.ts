@@ -93,6 +93,8 @@ interface Case {
   readonly stagger?: number;
   /** Milliseconds between batches. */
   readonly pause?: number;
+  /** Between batches every connection ends; the next batch waits for that. */
+  readonly untilClosed?: boolean;
   /** `code flags` of the log, sorted. */
   readonly log: readonly string[];
   readonly connections: number | readonly [least: number, most: number];
@@ -174,7 +176,7 @@ const CASES: readonly Case[] = [
     upstream: () => http1Upstream((socket) => socket.end(OK)),
     protocol: 'HTTP',
     batches: [1, 1, 1],
-    pause: 50,
+    untilClosed: true,
     log: times(3, '200 -'),
     connections: 3,
   },
@@ -264,7 +266,7 @@ const CASES: readonly Case[] = [
       }),
     protocol: 'HTTP2',
     batches: [1, 1],
-    pause: 50,
+    untilClosed: true,
     log: times(2, '200 -'),
     connections: 2,
   },
@@ -324,30 +326,33 @@ const ask = (host: string): Promise<number> =>
 
 await t.test('connections to upstreams', async (t) => {
   await Promise.all(
-    CASES.map(async ({ name, batches, stagger = 0, pause = 0, log, connections, requests, closed }, i) => {
-      const host = `s${i}.example.com`;
-      const { seen } = upstreams[i] as Counting;
-      let asked = 0;
-      const lines = (): string[] =>
-        gateway
-          .lines()
-          .filter(({ authority }) => authority === host)
-          .map((line) => `${line['response_code']} ${line['response_flags']}`);
-      for (const size of batches) {
-        await Promise.all(Array.from({ length: size }, (_, nth) => wait(nth * stagger).then(() => ask(host))));
-        asked += size;
-        for (let turns = 0; turns < 400 && lines().length < asked; turns++) await wait(10);
-        await wait(pause);
-      }
-      t.same(lines().sort(), log, name);
-      const [least, most] = typeof connections === 'number' ? [connections, connections] : connections;
-      t.ok(seen.connections >= least && seen.connections <= most, `${name}: ${seen.connections} connections`);
-      if (requests !== undefined) t.equal(seen.requests, requests, `${name}: requests`);
-      if (closed !== undefined) {
-        for (let turns = 0; turns < 300 && seen.closed < closed; turns++) await wait(10);
-        t.equal(seen.closed, closed, `${name}: closed`);
-      }
-    }),
+    CASES.map(
+      async ({ name, batches, stagger = 0, pause = 0, untilClosed = false, log, connections, requests, closed }, i) => {
+        const host = `s${i}.example.com`;
+        const { seen } = upstreams[i] as Counting;
+        let asked = 0;
+        const lines = (): string[] =>
+          gateway
+            .lines()
+            .filter(({ authority }) => authority === host)
+            .map((line) => `${line['response_code']} ${line['response_flags']}`);
+        for (const size of batches) {
+          await Promise.all(Array.from({ length: size }, (_, nth) => wait(nth * stagger).then(() => ask(host))));
+          asked += size;
+          for (let turns = 0; turns < 400 && lines().length < asked; turns++) await wait(10);
+          await wait(pause);
+          for (let turns = 0; untilClosed && turns < 300 && seen.closed < seen.connections; turns++) await wait(10);
+        }
+        t.same(lines().sort(), log, name);
+        const [least, most] = typeof connections === 'number' ? [connections, connections] : connections;
+        t.ok(seen.connections >= least && seen.connections <= most, `${name}: ${seen.connections} connections`);
+        if (requests !== undefined) t.equal(seen.requests, requests, `${name}: requests`);
+        if (closed !== undefined) {
+          for (let turns = 0; turns < 300 && seen.closed < closed; turns++) await wait(10);
+          t.equal(seen.closed, closed, `${name}: closed`);
+        }
+      },
+    ),
   );
 });
 
