@@ -6,10 +6,9 @@ import path from 'node:path';
 import { Command, Option } from 'commander';
 import type { Source } from '../config/load.js';
 import { buildSnapshotIndex, type SnapshotIndex } from '../decide/snapshot-index.js';
-import { renderDiagnostics } from '../diagnostics/render.js';
-import { type Compiled, ConfigError, compile } from '../gateway/compile.js';
+import type { Compiled } from '../gateway/compile.js';
 import { DevelopmentCertificates } from '../gateway/development-certificates.js';
-import { Stubs } from '../gateway/stubs.js';
+import { silentStubs } from '../gateway/stubs.js';
 import { parseClusterName } from '../translate/names.js';
 import { chainRows, decisionRows, type Row } from './bench/look-ups.js';
 import { renderTraffic } from './bench/render-traffic.js';
@@ -20,12 +19,12 @@ import { CertificateFiles, developmentFolder } from './client-material.js';
 import {
   addConfigOptions,
   type ConfigFlags,
-  compileOptions,
+  compileSources,
   configArguments,
   configPaths,
   loadSources,
 } from './config-options.js';
-import { BAD_INPUT, CommandError, OK, USAGE } from './exit-codes.js';
+import { CommandError, OK, USAGE } from './exit-codes.js';
 
 interface BenchFlags extends ConfigFlags {
   readonly output: 'text' | 'json';
@@ -50,7 +49,11 @@ export function benchCommand(): Command {
     const memory = process.memoryUsage().rss;
     const certificates = new DevelopmentCertificates(developmentFolder());
     const read = await timed(rows, 'read the files', () => loadSources(files));
-    const compiled = await timed(rows, 'load, check and translate', () => compileSources(read, flags, certificates));
+    // With a stand-in for each destination that the files place nowhere; none of them is started here.
+    const stubs = flags.stubs ? silentStubs() : undefined;
+    const compiled = await timed(rows, 'load, check and translate', () =>
+      compileSources(read, flags, stubs, certificates),
+    );
     const index = await timed(rows, 'compile for look-ups', async () => buildSnapshotIndex(compiled.snapshot));
     rows.push(once('memory for all of it', 'MiB', (process.memoryUsage().rss - memory) / 1024 / 1024));
     rows.push(...chainRows(index), ...decisionRows(index));
@@ -135,27 +138,6 @@ class BenchTraffic {
     }
     const { cert, key } = found.materialFor(undefined, compiled.snapshot.secrets[authority]);
     return cert === undefined || key === undefined ? undefined : readPair(cert, key);
-  }
-}
-
-/** With a stand-in for each destination that the files place nowhere; none of them is started here. */
-async function compileSources(
-  sources: readonly Source[],
-  flags: BenchFlags,
-  certificates: DevelopmentCertificates,
-): Promise<Compiled> {
-  let port = 0;
-  const stubs = new Stubs(async (name) => ({ name, address: `127.0.0.1:${++port}`, close: async () => {} }));
-  try {
-    return await compile(sources, await compileOptions(flags), {
-      stubs: flags.stubs ? stubs : undefined,
-      certificates,
-      devCerts: flags.devCerts,
-    });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(renderDiagnostics(error.diagnostics, sources));
-    throw new CommandError(BAD_INPUT, error.message);
   }
 }
 

@@ -149,13 +149,18 @@ export async function compileOptions(flags: ConfigFlags): Promise<CompileOptions
 
 /**
  * Loads and translates for a command that serves nothing; errors are printed, and the command exits 65. `stubs`: those that
- * stand in for services without endpoints; default: none do.
+ * stand in for services without endpoints; default: none do. `certificates`: default: made for this time only.
  */
-export async function compileSources(sources: readonly Source[], flags: ConfigFlags, stubs?: Stubs): Promise<Compiled> {
+export async function compileSources(
+  sources: readonly Source[],
+  flags: ConfigFlags,
+  stubs?: Stubs,
+  certificates: DevelopmentCertificates = new DevelopmentCertificates(undefined),
+): Promise<Compiled> {
   try {
     return await compile(sources, await compileOptions(flags), {
       stubs,
-      certificates: new DevelopmentCertificates(undefined),
+      certificates,
       devCerts: flags.devCerts,
     });
   } catch (error) {

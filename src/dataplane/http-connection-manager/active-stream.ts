@@ -19,7 +19,7 @@ import { GrpcWebBridge } from './grpc-web-bridge.js';
 import type { HttpConnection } from './http-connection.js';
 import { timeoutsOf } from './manager-timeouts.js';
 import { addResponseFraming } from './response-head.js';
-import type { TimedStream } from './stream-timers.js';
+import type { TimedStream } from './stream-idle-timer.js';
 
 /** One request from its head to its log line. */
 export class ActiveStream implements ServerStreamListener, LiveMember, TimedStream {

@@ -10,7 +10,7 @@ import { StreamInfo } from '../telemetry/stream-info.js';
 import { ActiveStream } from './active-stream.js';
 import { type ManagerStats, statsOf } from './manager-stats.js';
 import { timeoutsOf } from './manager-timeouts.js';
-import { StreamIdleTimer } from './stream-timers.js';
+import { StreamIdleTimer } from './stream-idle-timer.js';
 
 /** What all connections share. */
 export interface HttpServices {
